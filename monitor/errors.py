@@ -46,7 +46,17 @@ class Rejected(Failure):
 
 
 class Gone(Failure):
-    """Never use this source or address again."""
+    """
+    Never use this source or address again.
+
+    Attributes:
+        everywhere: It is the whole sink or account that is finished, such as one
+            whose token was revoked, and not one address.
+    """
+
+    def __init__(self, why: str, *, everywhere: bool = False) -> None:
+        super().__init__(why)
+        self.everywhere = everywhere
 
 
 class Moved(Failure):
