@@ -3,6 +3,7 @@ Failures name what to do next, not what went wrong:
 
 * Failure
   - Transient   try again, no sooner than `retry_after` if that is known
+    - Away      it is Redis that is not there, and nobody else's fault
   - Rejected    this item or answer will never do: set it aside, go on
   - Gone        this source or address is finished: switch it off, tell a person
   - Moved       the address changed: store the new one, try again
@@ -39,6 +40,10 @@ class Transient(Failure):
         super().__init__(why)
         self.retry_after = retry_after
         self.everywhere = everywhere
+
+
+class Away(Transient):
+    """Redis is away, or takes nothing more: wait, then do the very same again."""
 
 
 class Rejected(Failure):
