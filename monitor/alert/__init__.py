@@ -9,9 +9,14 @@ conformance tests run over the table.
 
 from collections.abc import Mapping
 
+from monitor.alert.console import Console
 from monitor.alert.sink import Alert, Pace, Sink, Window
 from monitor.alert.subscriber import Subscriber
+from monitor.alert.telegram import Telegram
 
 __all__ = ["SINKS", "Alert", "Pace", "Sink", "Subscriber", "Window"]
 
-SINKS: Mapping[str, type[Sink]] = {}
+SINKS: Mapping[str, type[Sink]] = {
+    "console": Console,
+    "telegram": Telegram,
+}
