@@ -213,6 +213,26 @@ def to_wire(value: msgspec.Struct) -> bytes:
     return msgspec.msgpack.encode(value)
 
 
+def to_wire_cut(item: Item) -> tuple[bytes, bytes]:
+    """
+    Return the wire form of *item* as what comes before its version and its change,
+    and what comes after them.
+
+    Only the stream knows which version of its post an item is, and only at the
+    moment it accepts it.  It puts ``head + version + "change" + change + tail``
+    together; packing the item twice would cost more than reading it.
+    """
+    plain = msgspec.structs.replace(item, version=1, change="new")
+    head, _, tail = msgspec.msgpack.encode(plain).partition(_FIRST)
+    return head + _VERSION, tail
+
+
+# The two fields as a first version has them.  No text can hold these bytes: 0xa6
+# does not follow 0x01 in UTF-8.
+_VERSION = b"\xa7version"
+_FIRST = _VERSION + b"\x01\xa6change\xa3new"
+
+
 def from_wire(fields: Mapping[bytes, bytes], kind: type[T]) -> T:
     """
     Return the value of this *kind* that a stream entry holds.

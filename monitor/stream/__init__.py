@@ -1,1 +1,392 @@
 """What outlives the process: streams, progress and the archive."""
+
+# The keys, all behind one prefix.  Its hash tag keeps them on one node of a cluster, so
+# that a commit over several keys is one step there, too.
+#
+# monitor:{0}:…
+#
+#   streams          field "1" (`item.WIRE`): the value as msgpack
+#     items            Item      groups filter, archive
+#     matches          Match     groups alert, archive; field "was": the Match that
+#                                it corrects
+#     outbox:S:0       Envelope  group deliver; lane 0 of sink S; deleted when settled
+#     deliveries       Delivery  group archive
+#     dead             queue, group, entry, why, attempts, at, and the fields of the
+#                      entry itself, each named "entry:…"
+#
+#   progress, moved only in the same step as what it accounts for
+#     cursor           hash  source → its cursor
+#     seen:SOURCE      hash  post id → version u32, content hash 8 bytes, day last seen
+#                            u16 (since 1970), gone u8
+#     matched:POST     the newest Match of a post that mattered; 14 days
+#     ledger:POST      hash  subscriber → newest version u32, its rank u8, rank of what
+#                            follows u8, Delivery (scripts/record.lua); 30 days
+#
+#   the deliverers' notes
+#     parked           hash  sink, or sink/subscriber → why nothing is sent there
+#     moved            hash  sink/address → the address it has now
+#     wait             hash  sink, or sink/address → not before, in ms since 1970
+#     lanes            set   names of the outboxes that were ever used
+#
+#   lease:NAME       its owner; expires
+#   epoch            which database this is: made once, gone with a flush
+#
+# POST is source/id.  Nothing here is trimmed by length: see scripts/trim.lua.
+
+import secrets
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Self, overload
+
+from monitor.clock import Clock, SystemClock
+from monitor.errors import Unavailable
+from monitor.item import Delivery, Envelope, Item, Match
+from monitor.stream import commits, letters, notes, upkeep
+from monitor.stream.commits import Accepted
+from monitor.stream.doctor import Fact, examine
+from monitor.stream.door import Door, NoGroup
+from monitor.stream.letters import Letter
+from monitor.stream.queues import (
+    DELIVERIES,
+    ITEMS,
+    MATCHES,
+    QUEUES,
+    Queue,
+    T,
+    named,
+    outbox,
+)
+from monitor.stream.reader import (
+    Consumer,
+    Damaged,
+    Entry,
+    Reader,
+    follow,
+    make_groups,
+)
+from monitor.stream.server import Server, find_binary
+from monitor.stream.upkeep import Depth
+
+__all__ = [
+    "DELIVERIES",
+    "ITEMS",
+    "MATCHES",
+    "QUEUES",
+    "Accepted",
+    "Damaged",
+    "Depth",
+    "Entry",
+    "Fact",
+    "Letter",
+    "NoGroup",
+    "Queue",
+    "Reader",
+    "Server",
+    "Stream",
+    "find_binary",
+    "named",
+    "outbox",
+]
+
+PREFIX = "monitor:{0}:"
+BLOCK = timedelta(seconds=2)
+CLOCK: Final = SystemClock()
+
+
+class Stream:
+    """
+    The streams and all progress, in one Redis.
+
+    Every method may raise `Away`: the outcome is unknown, and calling it again
+    with the same arguments is right; or `Unavailable`: the server cannot be used as
+    it is.
+
+    Attributes:
+        owner: By which name this instance reads and holds leases; the same after a
+            restart, and no other instance's.
+        epoch: Which database this is.  Another one than last time: it was flushed,
+            replaced or is the wrong one.
+        facts: What is to be known of the server, judged when it was connected.
+    """
+
+    def __init__(
+        self, door: Door, owner: str, clock: Clock, epoch: str, facts: Sequence[Fact]
+    ) -> None:
+        """Use `Stream.connect`, which looks whether the server is fit."""
+        self.owner = owner
+        self.epoch = epoch
+        self.facts = tuple(facts)
+        self._door = door
+        self._clock = clock
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        owner: str,
+        *,
+        sinks: Iterable[str] = (),
+        clock: Clock = CLOCK,
+        prefix: str = PREFIX,
+    ) -> Self:
+        """
+        Connect to the Redis at *url*, and make the streams and groups that are missing.
+
+        Args:
+            url: ``redis://``, ``rediss://`` or ``unix://``.
+            owner: A name for this instance that a restart does not change.
+            sinks: Those whose outboxes are to be there as well.
+            prefix: Of all keys; a hash tag in it keeps them on one node of a cluster.
+
+        Raises:
+            Misconfigured: The address is none.
+            Away: The server is not there, or still loading.
+            Unavailable: It cannot be used: too old, or it would evict what waits.
+        """
+        async with AsyncExitStack() as undo:
+            door = Door(url, prefix)
+            undo.push_async_callback(door.aclose)
+            facts = await examine(door)
+            _refuse(facts)
+            queues: list[Queue[Any]] = [*QUEUES, *map(outbox, sinks)]
+            await make_groups(door, [(q, group) for q in queues for group in q.groups])
+            epoch = await notes.epoch(door, secrets.token_hex(8))
+            undo.pop_all()
+        return cls(door, owner, clock, epoch, facts)
+
+    # What a stage commits
+
+    async def accept(
+        self,
+        source: str,
+        items: Sequence[Item],
+        cursor: str,
+        *,
+        baseline: bool = False,
+    ) -> Accepted:
+        """
+        Put what is new or changed among *items* onto the stream, and move the cursor.
+
+        Version and change are decided here: a post not seen before is new, one with
+        another content hash is edited, one given as deleted is deleted.  Of several
+        items with one id the last counts.
+
+        Args:
+            baseline: Posts not seen before are the past: marked as seen, no more.
+
+        Raises:
+            Away: Nothing or everything was done: do it again.  When Redis is out
+                of memory or disk, nothing, and the source has to wait.
+        """
+        today = _day(self._clock.now().date())
+        read = commits.Read(source, items, cursor, today, baseline=baseline)
+        return await commits.accept(self._door, read)
+
+    async def publish(
+        self, verdicts: Sequence[tuple[Entry[Item], Match | None]]
+    ) -> int:
+        """
+        Acknowledge items, and put what matters onto `matches`; return how many.
+
+        An edited or deleted item that matters no more is a match without rules.  It is
+        passed on if an earlier version mattered; and so is what it corrects.
+        """
+        return await commits.publish(self._door, verdicts)
+
+    async def fanout(
+        self,
+        plans: Sequence[tuple[Entry[Match], Sequence[Envelope], Sequence[Delivery]]],
+    ) -> int:
+        """
+        Acknowledge matches, put envelopes onto their lanes, and write down who is not
+        told; return how many envelopes were added.
+        """
+        return await commits.fanout(self._door, plans)
+
+    async def settle(
+        self, entry: Entry[Envelope], deliveries: Sequence[Delivery], *, done: bool
+    ) -> int:
+        """
+        Write down what became of an envelope for some of its recipients, and if it is
+        *done* with, acknowledge and delete it; return how many deliveries were news.
+        """
+        return await commits.settle(self._door, entry, deliveries, done=done)
+
+    async def ack(self, queue: Queue[Any] | str, group: str, ids: Sequence[str]) -> int:
+        """Acknowledge entries that *group* keeps elsewhere; return how many."""
+        if not ids:
+            return 0
+        key = self._door.key(_queue(queue).name)
+        count: int = await self._door.call("XACK", key, group, *ids)
+        return count
+
+    # What a stage reads
+
+    @overload
+    def reader(self, queue: Queue[T], group: str) -> Reader[T]: ...
+
+    @overload
+    def reader(self, queue: str, group: str) -> Reader[Any]: ...
+
+    def reader(self, queue: Queue[Any] | str, group: str) -> Reader[Any]:
+        """Return a consumer of *group*; see `Reader` for the order of what it reads."""
+        consumer = Consumer(group, self.owner)
+        return Reader(self._door, _queue(queue), consumer, self._clock)
+
+    @overload
+    def follow(
+        self, queue: Queue[T], *, back: int = 0, block: timedelta = BLOCK
+    ) -> AsyncIterator[Entry[T]]: ...
+
+    @overload
+    def follow(
+        self, queue: str, *, back: int = 0, block: timedelta = BLOCK
+    ) -> AsyncIterator[Entry[Any]]: ...
+
+    def follow(
+        self, queue: Queue[Any] | str, *, back: int = 0, block: timedelta = BLOCK
+    ) -> AsyncIterator[Entry[Any]]:
+        """Yield the last *back* entries, then new ones as they come, for ever."""
+        return follow(self._door, _queue(queue), block, back)
+
+    async def cursor(self, source: str) -> str:
+        """Return where the last read of *source* ended; empty if there was none."""
+        return await notes.cursor(self._door, source)
+
+    async def told(self, post: str, subscribers: Iterable[str]) -> dict[str, Delivery]:
+        """
+        Return what was last delivered of *post* (``source/id``) to each subscriber.
+
+        For one who was never reached it is the newest reason why; those of whom nothing
+        is known are missing.
+        """
+        return await notes.told(self._door, post, tuple(subscribers))
+
+    # Dead letters
+
+    async def bury(
+        self, entry: Entry[Any], why: str, *, attempts: int | None = None
+    ) -> bool:
+        """
+        Set *entry* aside with the reason, and acknowledge it.
+
+        Returns:
+            False if it had been acknowledged before.
+        """
+        tried = entry.attempts if attempts is None else attempts
+        return await letters.bury(self._door, entry, why, tried, self._clock.now())
+
+    async def dead(self, count: int = 1000) -> list[Letter]:
+        """Return the oldest *count* dead letters."""
+        return await letters.letters(self._door, count)
+
+    async def retry(self, letter: str) -> bool:
+        """
+        Put a dead letter back at the end of its queue, for all of its groups.
+
+        Returns:
+            False if it is not there, or its entry was gone when it was buried.
+        """
+        return await letters.retry(self._door, letter)
+
+    async def drop(self, letter: str) -> bool:
+        """Delete a dead letter for ever; return False if it is not there."""
+        return await letters.drop(self._door, letter)
+
+    # Leases
+
+    async def take(self, name: str, ttl: timedelta) -> bool:
+        """Take or renew a lease; return False while another owner holds it."""
+        return await notes.take(self._door, name, self.owner, ttl)
+
+    async def release(self, name: str) -> bool:
+        """Give a lease back; return False if it was not ours."""
+        return await notes.release(self._door, name, self.owner)
+
+    # The deliverers' notes
+
+    async def parked(self, sink: str, subscriber: str) -> str:
+        """Return why nothing is sent to this one, or to the whole sink; else empty."""
+        return await notes.parked(self._door, sink, subscriber)
+
+    async def parking(self) -> dict[str, str]:
+        """Return all sinks and ``sink/subscriber`` that are parked, and why."""
+        return await notes.read(self._door, "parked")
+
+    async def park(self, sink: str, subscriber: str, why: str) -> None:
+        """Send nothing there until it is unparked; no subscriber is the whole sink."""
+        await notes.write(self._door, "parked", notes.place(sink, subscriber), why)
+
+    async def unpark(self, sink: str, subscriber: str) -> None:
+        """Send there again."""
+        await notes.erase(self._door, "parked", notes.place(sink, subscriber))
+
+    async def moved(self, sink: str, address: str) -> str:
+        """Return what *address* is called now; itself, if it has not moved."""
+        return await notes.moved(self._door, sink, address)
+
+    async def move(self, sink: str, address: str, to: str) -> None:
+        """Remember that *address* is now called *to*."""
+        await notes.write(self._door, "moved", notes.place(sink, address), to)
+
+    async def held(self) -> dict[str, datetime]:
+        """Return the sinks and ``sink/address`` that have to wait, and until when."""
+        return await notes.held(self._door, self._clock.now())
+
+    async def hold(self, sink: str, address: str | None, until: datetime) -> None:
+        """Let a sink, or one of its addresses, wait; a restart does not forget it."""
+        await notes.hold(self._door, sink, address, until)
+
+    # Upkeep
+
+    async def trim(self) -> int:
+        """
+        Remove what every group has acknowledged, the archive included.
+
+        A queue that lacks one of its groups is left alone.  Returns how many entries
+        were removed.
+        """
+        return await upkeep.trim(self._door, QUEUES)
+
+    async def forget(self, source: str, before: date) -> int:
+        """
+        Forget the posts of *source* not seen since *before*; return how many.
+
+        One of them that is met again is new.
+        """
+        return await upkeep.forget(self._door, source, _day(before))
+
+    async def lanes(self) -> list[Queue[Envelope]]:
+        """Return the outboxes that were ever used, whatever sinks there are now."""
+        names = await self._door.call("SMEMBERS", self._door.key("lanes"))
+        return [named(name.decode()) for name in sorted(names)]
+
+    async def depths(self) -> list[Depth]:
+        """Return how much lies in every queue for each of its groups."""
+        return await upkeep.depths(self._door, [*QUEUES, *await self.lanes()])
+
+    async def doctor(self) -> list[Fact]:
+        """Return what is to be known of the server now, and what to change."""
+        found = await examine(self._door)
+        return [*found, Fact(name="epoch", value=self.epoch)]
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._door.aclose()
+
+
+def _refuse(facts: Iterable[Fact]) -> None:
+    refused = [fact for fact in facts if fact.judgement == "fail"]
+    if refused:
+        raise Unavailable(
+            "; ".join(f"redis: {f.name} is {f.value}: {f.advice}" for f in refused)
+        )
+
+
+def _queue(queue: Queue[Any] | str) -> Queue[Any]:
+    return named(queue) if isinstance(queue, str) else queue
+
+
+def _day(day: date) -> int:
+    return (day - date(1970, 1, 1)).days

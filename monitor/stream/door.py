@@ -1,0 +1,183 @@
+"""
+The one door to Redis: connections, scripts, and what its errors mean for us.
+
+redis-py retries by itself unless told not to, and then adds an entry twice or leaves
+entries in limbo, without an error.  Here nothing is sent twice: a caller who is told
+`Away` does not know whether the command was applied, and repeats what may be
+repeated.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import sha1
+from pathlib import Path
+from typing import Any, Final
+
+import hiredis
+from redis import exceptions
+from redis.asyncio.connection import Connection, ConnectionPool, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+)
+
+from monitor.errors import Away, Misconfigured, Unavailable
+from monitor.secret import Secret
+
+Argument = bytes | str | int | float
+
+PATIENCE = 10.0  # seconds for an answer; a slow disk holds one back for a few
+CONNECTING = 5.0  # seconds
+
+# What passes by itself, or once an operator has made room: intake waits meanwhile.
+PASSING: Final = frozenset({
+    "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS",
+    "OOM", "READONLY", "TRYAGAIN", "UNBLOCKED",
+})  # fmt: skip
+
+
+class NoGroup(Away):
+    """The stream or its group is gone: make it again, and read from its beginning."""
+
+
+class Script:
+    """A Lua script under ``scripts/``, known to the server by its hash."""
+
+    def __init__(self, name: str) -> None:
+        folder = Path(__file__).parent / "scripts"
+        text = (folder / f"{name}.lua").read_text("utf-8")
+        record = (folder / "record.lua").read_text("utf-8")
+        self.text = text.replace("-- use record.lua\n", record)
+        # The server names scripts so; nothing is kept secret by it.
+        self.hash = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Door:
+    """
+    Commands and scripts, each sent once, over as many connections as are in use.
+
+    Attributes:
+        prefix: What the names of all keys begin with.
+    """
+
+    def __init__(self, url: str, prefix: str) -> None:
+        """
+        Prepare for the server at *url*; nothing is dialled yet.
+
+        Raises:
+            Misconfigured: It is no address of a Redis server.
+        """
+        self.prefix = prefix
+        self._pool: ConnectionPool = ConnectionPool(**_options(url))
+
+    def key(self, name: str) -> str:
+        """Return the full name of a key."""
+        return self.prefix + name
+
+    async def call(self, *command: Argument, patience: float = PATIENCE) -> Any:
+        """
+        Send one command, and return the plain answer.
+
+        Raises:
+            Away: It may have been applied or not; see `judged`.
+            Unavailable: This server cannot be used as it is.
+        """
+        try:
+            return await self._exchange(command, patience)
+        except RedisError as error:
+            raise judged(error) from None
+
+    async def run(
+        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument] = ()
+    ) -> Any:
+        """
+        Run *script* with the full names of *keys*.
+
+        Raises:
+            Away, Unavailable: as for `call`.
+        """
+        full = [self.prefix + key for key in keys]
+        command = ("EVALSHA", script.hash, len(full), *full, *arguments)
+        try:
+            try:
+                return await self._exchange(command, PATIENCE)
+            except NoScriptError:  # a restarted server has forgotten it; nothing ran
+                await self._exchange(("SCRIPT", "LOAD", script.text), PATIENCE)
+                return await self._exchange(command, PATIENCE)
+        except RedisError as error:
+            raise judged(error) from None
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._pool.disconnect()
+
+    async def _exchange(self, command: Sequence[Argument], patience: float) -> Any:
+        # redis-py packs in Python here; hiredis does so nine times cheaper.  Its types
+        # say a tuple of one.
+        packed = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
+        try:
+            async with asyncio.timeout(patience):
+                connection = await self._connection()
+                try:
+                    await connection.send_packed_command(packed, check_health=False)
+                    return await connection.read_response()
+                finally:
+                    # One that was broken off in between was closed by redis-py.
+                    await self._pool.release(connection)
+        except TimeoutError:
+            raise exceptions.ConnectionError(
+                f"no answer within {patience:g} s"
+            ) from None
+
+    async def _connection(self) -> Any:
+        # In redis-py this is behind a decorator without types.
+        return await self._pool.get_connection()  # type: ignore[no-untyped-call]
+
+
+def judged(error: RedisError) -> Away | Unavailable:
+    """Return what an error of redis-py or of the server means for us."""
+    why = f"redis: {error}"
+    code = str(getattr(error, "status_code", "") or "") or str(error).split(" ", 1)[0]
+    if isinstance(error, AuthenticationError | AuthorizationError):
+        return Unavailable(f"{why}: give the right user and password in `redis:`")
+    if isinstance(error, NoPermissionError) or code == "NOPERM":
+        return Unavailable(f"{why}: allow it to this user in the server's ACL")
+    if code == "NOGROUP":
+        return NoGroup(why)
+    if code == "WRONGTYPE":
+        return Unavailable(
+            f"{why}: the keys are somebody else's; choose another database in `redis:`"
+        )
+    if code in PASSING or not isinstance(error, ResponseError):
+        return Away(why)
+    return Unavailable(why)
+
+
+def _options(url: str) -> dict[str, Any]:
+    """Return how to connect to *url*, whatever else the address asks for."""
+    try:
+        given = dict(parse_url(url))
+    except ValueError:  # its text may hold the password
+        raise Misconfigured(
+            "redis: the address must look like redis://host:6379/0, rediss://… or "
+            "unix:///path/to/socket"
+        ) from None
+    if password := given.get("password"):
+        Secret(str(password))  # from now on `redact` knows it
+    known = ("connection_class", "host", "port", "path", "db", "username", "password")
+    return {"connection_class": Connection} | {
+        name: given[name] for name in (*known, "ssl_ca_certs") if name in given
+    } | {
+        "protocol": 2,  # the other one has other shapes of answers
+        "decode_responses": False,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": None,  # `_exchange` has one deadline for all of it
+        "socket_connect_timeout": CONNECTING,
+        "driver_info": None,  # CLIENT SETINFO is unknown to 7.0
+    }  # fmt: skip

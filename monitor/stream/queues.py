@@ -1,0 +1,56 @@
+"""The streams, what their entries hold, and the groups that read them."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from monitor.item import Delivery, Envelope, Item, Match
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue(Generic[T]):
+    """
+    A stream, and the groups of which each gets every entry.
+
+    Attributes:
+        name: Its key without the prefix, such as ``"items"``.
+        kind: What its entries hold.
+        groups: All must have acknowledged an entry before it may be trimmed.
+        lane: It has one reader at a time, who holds the lease of its name; an entry
+            is deleted when it is settled.
+    """
+
+    name: str
+    kind: type[T]
+    groups: tuple[str, ...]
+    lane: bool = False
+
+
+ITEMS: Final = Queue("items", Item, ("filter", "archive"))
+MATCHES: Final = Queue("matches", Match, ("alert", "archive"))
+DELIVERIES: Final = Queue("deliveries", Delivery, ("archive",))
+QUEUES: Final = (ITEMS, MATCHES, DELIVERIES)
+
+
+def outbox(sink: str, lane: int = 0) -> Queue[Envelope]:
+    """Return what waits to be sent by *sink*."""
+    return Queue(f"outbox:{sink}:{lane}", Envelope, ("deliver",), lane=True)
+
+
+def named(name: str) -> Queue[Any]:
+    """
+    Return the stream that is called *name*.
+
+    Raises:
+        KeyError: There is none.
+    """
+    for queue in QUEUES:
+        if queue.name == name:
+            return queue
+    match name.split(":"):
+        case ["outbox", *sink, lane] if sink and lane.isdigit():
+            return outbox(":".join(sink), int(lane))
+    raise KeyError(name)

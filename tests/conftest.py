@@ -1,0 +1,51 @@
+"""What tests of several stages share: one real server, and a stream of one's own."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.stream import Server, Stream
+from tests.clock import FakeClock
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real server, the embedded one, that ends with the tests."""
+    server = Server(tmp_path_factory.mktemp("state"))
+    yield asyncio.run(server.ensure())
+    asyncio.run(server.stop())
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix of keys that no other test has."""
+    return f"test{next(_numbers)}:{{0}}:"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that the test turns."""
+    return FakeClock()
+
+
+@pytest.fixture
+async def stream(
+    redis_url: str, prefix: str, clock: FakeClock
+) -> AsyncIterator[Stream]:
+    """An empty stream of one's own, whose owner is called ``one``."""
+    stream = await Stream.connect(
+        redis_url, "one", sinks=["chat"], clock=clock, prefix=prefix
+    )
+    yield stream
+    await stream.aclose()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state folder of one's own, that does not exist yet."""
+    return tmp_path / "state"
