@@ -3,88 +3,16 @@ Where posts come from: one module a service, one frozen dataclass each.
 
 A new kind is one file, one line in `SOURCES` and one folder under
 ``tests/fixtures/collect/<kind>/``; the conformance tests run over the table.
+The contract they keep is in `source`.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
+from collections.abc import Mapping
 
-from monitor.item import Item, Origin
-from monitor.web import Web
+from monitor.collect.source import Batch, Source
+from monitor.collect.telegram_web import Telegram
 
+__all__ = ["SOURCES", "Batch", "Source"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """
-    What a part of one read brought, and where the next read continues.
-
-    Attributes:
-        items: Posts as they stand now, oldest first, whether new or not: the
-            stream compares them with what it has seen.  A post that was found
-            deleted is one with ``change="deleted"``.
-        cursor: The source's whole memory after these items, in its own form.
-        gap: Posts may be missing between the read before and this one.
-    """
-
-    items: tuple[Item, ...]
-    cursor: str
-    gap: bool = False
-
-
-class Source(Protocol):
-    """
-    A place that publishes posts.
-
-    A source is a frozen dataclass whose fields are its settings, so that equal
-    settings are equal sources, and a reload restarts only what has changed.
-    It keeps no state: the cursor is its memory, and the caller stores the
-    cursor in the same transaction as the items it accounts for.  It does not
-    log, retry, sleep or schedule.
-    """
-
-    @property
-    def origin(self) -> Origin:
-        """Its unique name, where it is at home, in whose name it speaks."""
-
-    @property
-    def every(self) -> timedelta:
-        """How long to wait before reading again, once `read` has ended."""
-
-    def read(self, cursor: str, web: Web) -> AsyncIterator[Batch]:
-        """
-        Yield batches after *cursor*, oldest first.
-
-        A polled source yields what there is and ends.  A live one never ends.
-        The first batch of a new source (one whose cursor is empty) is the past:
-        it is marked as seen, and nobody is told.  A read that worked yields at
-        least one batch, be it empty, so that the caller knows it worked.
-
-        Args:
-            cursor: Where the last read ended; empty on the very first.
-
-        Raises:
-            Transient: Read again later.
-            Rejected: The publisher's answer makes no sense to us; read again
-                when it is due, and let a person know.
-            Gone: This source will not come back by itself.
-        """
-
-    @staticmethod
-    def parse(
-        body: bytes, *, source: str, url: str, received: datetime
-    ) -> tuple[Item, ...]:
-        """
-        Return the items of one recorded answer, oldest first.
-
-        Args:
-            source: What to call the source in the items.
-            url: Where the answer came from; relative links are relative to it.
-            received: Becomes `Item.seen`, and `published` where none is given.
-
-        Raises:
-            Rejected: It is no answer of this kind of source.
-        """
-
-
-SOURCES: Mapping[str, type[Source]] = {}
+SOURCES: Mapping[str, type[Source]] = {
+    "telegram": Telegram,
+}
