@@ -60,7 +60,7 @@ def test_any_text_comes_out_as_it_went_in(text: str) -> None:
     plain = "".join(c for c in text if c.isprintable() or c == "\n")
     post = Post(id=1, published=BEGINS, changed=BEGINS, text=plain)
 
-    page = LexborHTMLParser(pages.embed(channel, post, ""))
+    page = LexborHTMLParser(pages.embed(channel, [post], 1, ""))
 
     (shown,) = posts_of(page).values()
     for line in shown.css("br"):

@@ -64,6 +64,7 @@ def test_the_past_is_never_alerted() -> None:
         "all-clear: «отбой»", "all-clear: «снята»", "all-clear: «отменена»",
         "all-clear: «отменён»", "all-clear: «угроза миновала»", "all-clear in English",
         "all-clear of another region", "drill", "recap", "forecast", "not war",
+        "forwarded",
         "homonym: this Муром is the village", "homonym: this Муром is the city",
         "homonym: the adverb «короче»", "homonym: the surname Яковлев",
         "homonym: here Яковлевский", "homonym: a street", "edited", "deleted", "album",

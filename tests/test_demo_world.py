@@ -252,6 +252,49 @@ async def test_a_deleted_post_is_gone_and_its_page_says_so(
     assert "Post not found" == only(alone, ".tgme_widget_message_error").text()
 
 
+async def test_a_reply_quotes_what_it_answers(
+    world: World, clock: FakeClock, web: httpx.AsyncClient
+) -> None:
+    """The alarm that an all-clear answers lies in a box of its own, before the text."""
+    (answer, *_) = trapped("all-clear: «отбой»")
+    turn_to(world, clock, answer.at)
+
+    post = posts_of(await page_of(web, f"/s/{HEADQUARTERS}"))[answer.id]
+
+    assert answer.text == text_of(post)
+    quote = only(post, ".tgme_widget_message_reply .js-message_reply_text")
+    assert "Угроза атаки" in quote.text()
+    alone = posts_of(await page_of(web, f"/{HEADQUARTERS}/{answer.id}"))[answer.id]
+    assert quote.text() == only(alone, ".js-message_reply_text").text()
+
+
+async def test_custom_emoji_hide_the_text_from_a_naive_reader(
+    world: World, clock: FakeClock, web: httpx.AsyncClient
+) -> None:
+    """As t.me has it since 2026: the text, and beside it that it cannot be shown."""
+    (alarm,) = [r for r in STORY.records if r.expect.signal == "alarm"]
+    turn_to(world, clock, alarm.at)
+
+    post = posts_of(await page_of(web, f"/s/{HEADQUARTERS}"))[alarm.id]
+
+    shown = only(post, ".media_supported_cont .js-message_text")
+    assert alarm.text == shown.text()
+    hidden = only(post, ".media_not_supported_cont .message_media_not_supported_wrap")
+    assert "Please open Telegram" in hidden.text()
+
+
+async def test_a_forward_names_where_it_is_from(
+    world: World, clock: FakeClock, web: httpx.AsyncClient
+) -> None:
+    """Somebody else's words are told apart from the channel's own."""
+    (forward,) = trapped("forwarded")
+    turn_to(world, clock, forward.at)
+
+    post = posts_of(await page_of(web, f"/s/{HEADQUARTERS}"))[forward.id]
+
+    assert GOVERNOR == only(post, ".tgme_widget_message_forwarded_from_name").text()
+
+
 async def test_service_messages_are_marked(web: httpx.AsyncClient) -> None:
     """What Telegram itself wrote can be told from what the channel says."""
     posts = posts_of(await page_of(web, f"/s/{GOVERNOR}"))

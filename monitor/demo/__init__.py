@@ -7,7 +7,7 @@ says what the program is to make of it.  `world.World` serves it on loopback, as
 Telegram's public preview and as a feed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Literal
@@ -48,6 +48,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         text: After this; a deletion has none.
         media: Kinds of its attachments, more than one is an album; an edit that names
             none leaves them as they were.
+        reply_to: Id of the post it answers, in the same channel; 0 for none.
+        forward: Name of the channel it was passed on from.
     """
 
     at: datetime
@@ -58,12 +60,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     text: str = ""
     media: tuple[MediaKind, ...] = ()
+    reply_to: int = 0
+    forward: str = ""
     expect: Expect
 
     @property
     def where(self) -> str:
         """Name of the channel, or of the feed."""
         return self.channel or self.feed
+
+    @property
+    def item(self) -> str:
+        """The id that its item has: a channel's number, or the guid of an entry."""
+        return f"{self.feed}-{self.id}" if self.feed else str(self.id)
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +116,8 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     text: str = ""
     media: tuple[MediaKind, ...] = ()
+    reply_to: int = 0
+    forward: str = ""
     service: bool = False
     edited: bool = False
 
@@ -146,6 +157,11 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(standing[id_] for id_ in sorted(standing))
 
 
+def holding(id_: int, posts: Iterable[Post]) -> Post | None:
+    """Return the post that has this id, be it that of a part of its album."""
+    return next((post for post in posts if id_ in post.ids), None)
+
+
 def _new(record: Record) -> Post:
     return Post(
         id=record.id,
@@ -154,6 +170,8 @@ def _new(record: Record) -> Post:
         title=record.title,
         text=record.text,
         media=record.media,
+        reply_to=record.reply_to,
+        forward=record.forward,
         service=record.action == "service",
     )
 

@@ -14,11 +14,12 @@ from email.utils import format_datetime
 from html import escape
 from urllib.parse import quote
 
-from monitor.demo import Channel, Feed, Post
+from monitor.demo import Channel, Feed, Post, holding
 
 PAGE = 20  # messages a page has, each part of an album counted
 LABEL = "реконструкция · reconstruction"
 EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?")
+CUSTOM = re.compile("[\U0001f300-\U0001faff]")  # ours stand for Telegram's custom ones
 HASHTAG = re.compile(r"(?<!\w)#(\w+)")
 
 
@@ -57,7 +58,9 @@ class="tme_messages_more js-messages_more" data-before="{at}"></a>"""
     if newer:
         at = shown[-1].id
         links += f'<link rel="next" href="{path}?after={at}">'
-    blocks = "\n".join(block(channel, post, base) for post in shown)
+    blocks = "\n".join(
+        block(channel, post, base, _quoted(post, posts)) for post in shown
+    )
     none = '<div class="tme_no_messages_found">No posts found</div>'
     links += f'<link rel="canonical" href="{path}">'
     return _document(
@@ -71,10 +74,12 @@ class="tme_messages_more js-messages_more" data-before="{at}"></a>"""
     )
 
 
-def embed(channel: Channel, post: Post | None, base: str) -> str:
-    """Return the page of one post, or the one that says there is none."""
-    inner = block(channel, post, base) if post else _error("Post not found")
-    return _document(channel.title, inner)
+def embed(channel: Channel, posts: Sequence[Post], id_: int, base: str) -> str:
+    """Return the page of the post that has this id, or the one that says none has."""
+    post = holding(id_, posts)
+    if post is None:
+        return _document(channel.title, _error("Post not found"))
+    return _document(channel.title, block(channel, post, base, _quoted(post, posts)))
 
 
 def nowhere(name: str) -> str:
@@ -97,8 +102,8 @@ def landing(name: str, channel: Channel | None = None) -> str:
     )
 
 
-def block(channel: Channel, post: Post, base: str) -> str:
-    """Return one post, as it stands in a channel's page and alone."""
+def block(channel: Channel, post: Post, base: str, quoted: str = "") -> str:
+    """Return one post, as a channel's page has it; *quoted* is what it answers."""
     name = f"{channel.name}/{post.id}"
     kind = "service_message" if post.service else "text_not_supported_wrap"
     return f"""\
@@ -111,6 +116,7 @@ data-view="{_view(channel, post)}">
 <div class="tgme_widget_message_author accent_color">\
 <a class="tgme_widget_message_owner_name" href="https://t.me/{channel.name}">\
 <span dir="auto">{escape(channel.title)}</span></a></div>
+{_forwarded(post)}{_reply(channel, post, quoted)}\
 {_media(channel, post, base)}{_text(post)}
 <div class="tgme_widget_message_footer compact js-message_footer">
 <div class="tgme_widget_message_info short js-message_info">
@@ -215,15 +221,51 @@ def _view(channel: Channel, post: Post) -> str:
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
+def _quoted(post: Post, posts: Iterable[Post]) -> str:
+    answered = holding(post.reply_to, posts)
+    return answered.text if answered else ""
+
+
+def _forwarded(post: Post) -> str:
+    if not post.forward:
+        return ""
+    return f"""<div class="tgme_widget_message_forwarded_from accent_color">\
+Forwarded from&nbsp;<a class="tgme_widget_message_forwarded_from_name" \
+href="https://t.me/{post.forward}"><span dir="auto">{post.forward}</span></a></div>"""
+
+
+def _reply(channel: Channel, post: Post, quoted: str) -> str:
+    """Return what a post answers, in which t.me uses the class of the text."""
+    if not post.reply_to:
+        return ""
+    return f"""<a class="tgme_widget_message_reply" \
+href="https://t.me/{channel.name}/{post.reply_to}">\
+<div class="tgme_widget_message_author accent_color">\
+<span class="tgme_widget_message_author_name">{escape(channel.title)}</span></div>\
+<div class="tgme_widget_message_text js-message_reply_text" dir="auto">\
+{_rich(quoted)}</div></a>"""
+
+
 def _text(post: Post) -> str:
     if not post.text:
         return ""
     start = '<div class="tgme_widget_message_text js-message_text'
     inner = f'{start}" dir="auto">{_rich(post.text)}</div>'
+    if CUSTOM.search(post.text):
+        inner = _supported(inner)
     if len(post.ids) == 1:
         return inner
     return f"""{start} before_footer" dir="auto">{inner}\
 <span style="display: inline-block; width: 97px;"></span></div>"""  # as t.me nests it
+
+
+def _supported(inner: str) -> str:
+    """Return a text as t.me wraps it since 2026 when it has custom emoji."""
+    return f"""<div class="media_supported_cont">{inner}</div>\
+<div class="media_not_supported_cont"><div class="message_media_not_supported_wrap">\
+<div class="message_media_not_supported">\
+<div class="message_media_not_supported_label">Please open Telegram to view this post\
+</div></div></div></div>"""
 
 
 def _rich(text: str) -> str:

@@ -14,7 +14,7 @@ reconstruction.  It binds 127.0.0.1 and nothing else.
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, quote, unquote
 
-from monitor.demo import Channel, Post, Recording, pages
+from monitor.demo import Channel, Recording, holding, pages
 
 HOST = "127.0.0.1"
 LONGEST_HEAD = 16 * 1024  # bytes of a request that are read before we give up
@@ -164,7 +164,7 @@ class World:
                 return self._history(self._channels[name], query)
             case ["story", number]:
                 posts = self._recording.posts(head.feed.name, self.time)
-                found = _holding(_number(number), posts)
+                found = holding(_number(number) or 0, posts)
                 return pages.story(head.feed, found) if found else None
             case [name, number] if (id_ := _number(number)) and NAME.fullmatch(name):
                 return self._post(name, id_)
@@ -185,8 +185,8 @@ class World:
         channel = self._channels.get(name)
         if channel is None:
             return pages.nowhere(name)
-        found = _holding(id_, self._recording.posts(name, self.time))
-        return pages.embed(channel, found, self.url)
+        posts = self._recording.posts(name, self.time)
+        return pages.embed(channel, posts, id_, self.url)
 
     def _feed(self, headers: Mapping[str, str]) -> _Answer:
         feed = self._recording.head.feed
@@ -205,11 +205,6 @@ def _number(text: str) -> int | None:
     """Return the id that *text* is, or None: t.me does as if it were not there."""
     fits = text.isascii() and text.isdigit() and len(text) <= LONGEST_ID
     return int(text) if fits else None
-
-
-def _holding(id_: int | None, posts: Iterable[Post]) -> Post | None:
-    """Return the post that has this id, be it that of a part of its album."""
-    return next((post for post in posts if id_ in post.ids), None)
 
 
 def _html(html: str) -> _Answer:
