@@ -9,7 +9,7 @@ person who was not told will ask.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -24,6 +24,7 @@ ABOUT_ANY_TOPIC: frozenset[Signal] = frozenset(
     {"danger", "alarm", "impact", "clear", "drill"}
 )
 
+Audience = dict[str, list[str]]  # the names of those who are told, by sink
 Action = Literal["now", "never", "unconcerned"]
 
 
@@ -64,13 +65,15 @@ class Subscribers:
     def __init__(self, subscribers: Iterable[Subscriber]) -> None:
         """Arrange *subscribers*; in the order of their names, whatever theirs."""
         self._by_name: dict[str, Subscriber] = {}
-        alike: dict[Subscriber, list[str]] = defaultdict(list)
+        alike: dict[object, list[Subscriber]] = defaultdict(list)
         for subscriber in sorted(subscribers, key=_name):
             if subscriber.name in self._by_name:
                 raise ValueError(f"two subscribers are called {subscriber.name!r}")
             self._by_name[subscriber.name] = subscriber
-            alike[_wish(subscriber)].append(subscriber.name)
-        self._groups = [(wish, tuple(names)) for wish, names in alike.items()]
+            alike[_wish(subscriber)].append(subscriber)
+        self._groups = [
+            (some[0], tuple(one.name for one in some)) for some in alike.values()
+        ]
         self._by_place = _index((wish.places for wish, _ in self._groups))
         self._by_rule = _index(
             (() if wish.places else wish.rules for wish, _ in self._groups)
@@ -97,8 +100,7 @@ class Subscribers:
         """
         Yield what is decided for those whom *match* concerns, alike ones together.
 
-        The subscriber that is yielded stands for all of the names; it has neither
-        a name nor an address of its own.
+        The subscriber that is yielded stands for all of the names.
         """
         for number in sorted(self._touched(match, origin)):
             wish, names = self._groups[number]
@@ -151,27 +153,28 @@ def plan(
     told, refused = _sort(match, subscribers, origin)
     before = _sort(was, subscribers, origin)[0] if was else {}
     if match.item.change == "deleted":
-        if was is None:  # then it concerned whom it would concern
-            before = told
-        told, refused = {}, {}
+        # Without a past, it concerned whom it would concern.
+        told, refused, before = {}, [], before if was else told
     elif not match.rules:  # it matters no more: nobody new, and nothing to explain
-        told, refused = {}, {}
+        told, refused = {}, []
+    knew = {name for names in before.values() for name in names}
+    everyone = _together(before, told, knew)
+    lost = [(name, why) for name, why in refused if name not in knew]
+    for sink in everyone.keys() - (everyone if sinks is None else sinks):
+        lost += [(name, f"there is no sink {sink!r}") for name in everyone.pop(sink)]
     correction = was is not None or match.item.change != "new"
-    newly = told.keys() - before.keys() if correction else frozenset[str]()
-    everyone = before | told
-    reachable, lost = _reachable(everyone, sinks)
-    lost |= {name: why for name, why in refused.items() if name not in everyone}
-    envelopes = _envelopes(match, was, reachable, newly)
-    return Plan(tuple(envelopes), tuple(sorted(lost.items())))
+    envelopes = _envelopes(match, was, everyone, knew if correction else None)
+    return Plan(tuple(envelopes), tuple(sorted(lost)))
 
 
 def _name(subscriber: Subscriber) -> str:
     return subscriber.name
 
 
-def _wish(subscriber: Subscriber) -> Subscriber:
-    """Return what *subscriber* wants, without who they are."""
-    return replace(subscriber, name="", to="")
+def _wish(subscriber: Subscriber) -> object:
+    """Return what *subscriber* wants, to compare it with what others want."""
+    one = subscriber
+    return one.sink, one.places, one.topics, one.rules, one.voices, one.severity
 
 
 def _index(keys: Iterable[Sequence[str]]) -> Mapping[str, list[int]]:
@@ -241,48 +244,39 @@ def _severity_objection(match: Match, subscriber: Subscriber) -> str:
 
 def _sort(
     match: Match, subscribers: Subscribers, origin: Origin
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the sink of each who is told, and the reason for each who is not."""
-    told: dict[str, str] = {}
-    refused: dict[str, str] = {}
+) -> tuple[Audience, list[tuple[str, str]]]:
+    """Return those who are told, and the reason for each who is not."""
+    told: Audience = {}
+    refused: list[tuple[str, str]] = []
     for wish, decision, names in subscribers.decide(match, origin):
         if decision.action == "now":
-            told.update(dict.fromkeys(names, wish.sink))
+            told.setdefault(wish.sink, []).extend(names)
         else:
-            refused.update(dict.fromkeys(names, decision.why))
+            refused.extend((name, decision.why) for name in names)
     return told, refused
 
 
-def _reachable(
-    recipients: Mapping[str, str], sinks: Collection[str] | None
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Return those whose sink there is, and why the others are not reached."""
-    reachable: dict[str, str] = {}
-    lost: dict[str, str] = {}
-    for name, sink in recipients.items():
-        if sinks is None or sink in sinks:
-            reachable[name] = sink
-        else:
-            lost[name] = f"there is no sink {sink!r}"
-    return reachable, lost
+def _together(before: Audience, told: Audience, knew: Collection[str]) -> Audience:
+    """Return those of both, who are the *knew* and the others, in order."""
+    everyone: Audience = {}
+    for sink in sorted(before.keys() | told.keys()):
+        fresh = [name for name in told.get(sink, ()) if name not in knew]
+        everyone[sink] = sorted([*before.get(sink, ()), *fresh])
+    return everyone
 
 
 def _envelopes(
-    match: Match,
-    was: Match | None,
-    recipients: Mapping[str, str],
-    newly: Collection[str],
+    match: Match, was: Match | None, everyone: Audience, knew: Collection[str] | None
 ) -> Iterator[Envelope]:
-    by_sink: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(recipients):
-        by_sink[recipients[name]].append(name)
-    for sink, names in sorted(by_sink.items()):
+    """Yield the envelopes to *everyone*; who did not know is new to a correction."""
+    for sink, names in everyone.items():
         for start in range(0, len(names), RECIPIENTS):
-            some = tuple(names[start : start + RECIPIENTS])
+            some = names[start : start + RECIPIENTS]
+            fresh = () if knew is None else (one for one in some if one not in knew)
             yield Envelope(
                 match=match,
                 sink=sink,
-                recipients=some,
+                recipients=tuple(some),
                 was=was,
-                newly=tuple(name for name in some if name in newly),
+                newly=tuple(fresh),
             )

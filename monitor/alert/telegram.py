@@ -24,7 +24,7 @@ PACE = Pace(
     thread_mark=":",
 )
 OK = 200
-SERVER_ERROR = 500
+CLIENT_ERROR, SERVER_ERROR = 400, 500
 USUAL_WAIT, LONGEST_WAIT = 5, 86_400  # seconds, if a 429 says none, or nonsense
 _ANY_CASE = re.IGNORECASE
 PLAIN_LENGTH = 3500  # leaves room for what `still` adds, and for a server's own count
@@ -36,7 +36,7 @@ Action = Literal[
 
 # What a refusal means for us; the first that fits counts, a status of 0 fits any.
 # "plain": say it once more without markup; "done": it is as it should be already.
-# Anything else in this form is "rejected", and 5xx is "again".
+# Any other 4xx is "rejected", and what is no 4xx at all is "again".
 REFUSALS: tuple[tuple[int, str, Action], ...] = (
     (429, r"slow.?mode", "chat waits"),
     (400, r"slow.?mode", "chat waits"),
@@ -170,7 +170,7 @@ def _failure(status: int, answer: Mapping[str, Any]) -> Failure | None:
 
 
 def _action(status: int, said: str) -> Action:
-    if status >= SERVER_ERROR:
+    if not CLIENT_ERROR <= status < SERVER_ERROR:
         return "again"
     return next(
         action
