@@ -105,7 +105,7 @@ def test_the_same_wording_comes_on_two_nights() -> None:
 
 
 def test_edits_and_deletions_are_of_posts_that_stood_a_while() -> None:
-    """A reader that looks once a second sees the post before it changes."""
+    """Told in half a minute, a post can be seen for three seconds before it changes."""
     for change in (EDIT, DELETION):
         (post,) = [
             r
@@ -114,7 +114,7 @@ def test_edits_and_deletions_are_of_posts_that_stood_a_while() -> None:
         ]
         assert post.expect.alert
         assert post.text != change.text
-        assert change.at - post.at >= 2 * HOUR
+        assert change.at - post.at >= 5 * HOUR
 
 
 def test_ids_leave_room_for_albums() -> None:
