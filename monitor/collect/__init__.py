@@ -8,6 +8,7 @@ The contract they keep is in `source`.
 
 from collections.abc import Mapping
 
+from monitor.collect.feed import Feed
 from monitor.collect.source import Batch, Source
 from monitor.collect.telegram_web import Telegram
 
@@ -15,4 +16,5 @@ __all__ = ["SOURCES", "Batch", "Source"]
 
 SOURCES: Mapping[str, type[Source]] = {
     "telegram": Telegram,
+    "feed": Feed,
 }
