@@ -192,12 +192,27 @@ class Archive:
         with _locked(self.folder), hotbase.speaking(self._base):
             for left in self.folder.glob("*.tmp*"):
                 left.unlink()  # of a run that was stopped
-            results = [self._write(kind, day, today) for kind, day in self._due(today)]
-        return Rolled(
-            written=tuple(path for result in results for path in result.written),
-            aside=tuple(path for result in results for path in result.aside),
-            missing=tuple(path for result in results for path in result.missing),
-        )
+            return _sum(self._write(kind, day, today) for kind, day in self._due(today))
+
+    def mend(self, today: date) -> Rolled:
+        """
+        Read every day file through, and write those anew that are damaged.
+
+        The new one has what the base still holds and what is intact in the old
+        one, which is set aside: if there is a copy of it, put that back, and what
+        it has more will be read.
+
+        Raises:
+            Transient: The disk is full, or files are being written elsewhere.
+            Unavailable: Somebody has to do what the text says.
+        """
+        with _locked(self.folder), hotbase.speaking(self._base):
+            return _sum(
+                self._write(kind, day, today)
+                for kind in KINDS.values()
+                for day, path in sorted(kinds.filed(self.folder, kind))
+                if not dayfile.is_whole(path)
+            )
 
     def prune(self, before: date) -> Pruned:
         """
@@ -303,15 +318,16 @@ class Archive:
         path = self._path(kind, day)
         with closing(hotbase.connect(self._base)) as base:
             base.execute("BEGIN")  # rows that come meanwhile are for the next time
-            state = hotbase.states(base, kind.name)[day]
+            state = hotbase.states(base, kind.name).get(day, State(0))
             rows = hotbase.select(base, kind.name, *hotbase.bounds(day), None)
-            aside = None
-            if path.exists() and (state.pruned or dayfile.seal_of(path) != state.seal):
+            keys, aside = hotbase.keys(base, kind.name, day), None
+            if path.exists() and (state.partial or dayfile.seal_of(path) != state.seal):
                 filed, aside = kinds.trusted(path, kind, today)
-                rows = kinds.merged(filed, rows, hotbase.keys(base, kind.name, day))
-            elif state.pruned:
+                rows = kinds.merged(filed, rows, keys)
+            elif state.partial:
                 return Rolled(missing=(path,))
             seal = dayfile.write(path, (row.body for row in rows), aside)
+        state = state._replace(partial=seal.lines > len(keys))
         with self._writing() as base:
             hotbase.mark_filed(base, kind.name, day, state, seal)
         return Rolled(written=(path,), aside=(aside,) if aside else ())
@@ -354,6 +370,15 @@ class Archive:
             yield self._writer
 
 
+def _sum(results: Iterable[Rolled]) -> Rolled:
+    parts = tuple(results)
+    return Rolled(
+        written=tuple(path for part in parts for path in part.written),
+        aside=tuple(path for part in parts for path in part.aside),
+        missing=tuple(path for part in parts for path in part.missing),
+    )
+
+
 def _open_folder(folder: Path) -> None:
     with hotbase.speaking(folder):
         folder.mkdir(PRIVATE, parents=True, exist_ok=True)
@@ -391,7 +416,7 @@ def _is_all_hot(path: Path, state: State) -> bool:
     It has not where rows were pruned, or where the file is not the one it wrote:
     the base was lost meanwhile, or put back from a copy.
     """
-    if state.pruned:
+    if state.partial:
         return False
     if not path.exists():
         return True

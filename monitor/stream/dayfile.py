@@ -7,7 +7,7 @@ and the SHA-256 of them all (what ``zstdcat FILE | sha256sum`` prints).  So a fi
 proves by itself that it is whole, without the base it was written from, and what
 is damaged costs one frame, not the day.
 
-Lines end with ``\\n`` and nothing else: U+2028 inside a line is a letter like others.
+Lines end with ``\n`` and nothing else: U+2028 inside a line is a letter like others.
 """
 
 import os
@@ -113,6 +113,20 @@ def verify(path: Path) -> Seal:
             digest.update(block)
             total += block.count(b"\n")
         return _proved(path, file, Seal(total, digest.digest()))
+
+
+def is_whole(path: Path) -> bool:
+    """
+    Read the whole of *path*, and tell whether it is what was once written.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        verify(path)
+    except Damaged:
+        return False
+    return True
 
 
 def seal_of(path: Path) -> Seal | None:

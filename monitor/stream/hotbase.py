@@ -15,7 +15,8 @@ files; another says, for each kind and day, what has become of it::
           stored   rows stored of this day since the base began
           filed    what `stored` was when the day file was written
           lines, digest   the seal of that file
-          pruned   what `stored` was when rows were removed: the file has more now
+          partial  the file has rows that the base has not
+          pruned   what `stored` was when the rows were removed
 """
 
 import errno
@@ -33,6 +34,7 @@ from monitor.stream.dayfile import MODE, Damaged, Seal, aside, sync_folder
 VERSION = 1
 PATIENCE = 10.0  # seconds; a checkpoint of a large base takes one or two
 CACHE = -16_384  # KiB: keeps the upper pages of both indexes of a few million rows
+JOURNAL = 4_000  # pages, 16 MB, between checkpoints: 1,000 are a fifth slower
 FULL = {errno.ENOSPC, errno.EDQUOT}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -45,18 +47,21 @@ SCHEMA = (
     "CREATE INDEX rows_moment ON rows (kind, moment, source)",
     """CREATE TABLE days (
         kind TEXT NOT NULL, day TEXT NOT NULL, stored INTEGER NOT NULL,
-        filed INTEGER, lines INTEGER, digest BLOB, pruned INTEGER NOT NULL DEFAULT 0,
+        filed INTEGER, lines INTEGER, digest BLOB,
+        partial INTEGER NOT NULL DEFAULT 0, pruned INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (kind, day)) STRICT, WITHOUT ROWID""",
     f"PRAGMA user_version = {VERSION}",
 )
 INSERT = """
-    INSERT INTO rows (kind, moment, source, key, body) VALUES (?, ?, ?, ?, ?)
+    INSERT INTO rows (kind, moment, source, key, body)
+    VALUES (?, ?, ?, ?, CAST(? AS TEXT))
     ON CONFLICT (kind, key) DO NOTHING"""
 COUNT = """
     INSERT INTO days (kind, day, stored) VALUES (?, ?, ?)
     ON CONFLICT (kind, day) DO UPDATE SET stored = stored + excluded.stored"""
 FILED = """
-    UPDATE days SET filed = ?, lines = ?, digest = ? WHERE kind = ? AND day = ?"""
+    UPDATE days SET filed = ?, lines = ?, digest = ?, partial = ?
+    WHERE kind = ? AND day = ?"""
 # `+source`: by moment, always; the order would need a sort otherwise
 SELECT = """
     SELECT kind, moment, source, key, CAST(body AS BLOB) FROM rows
@@ -65,7 +70,9 @@ SELECT = """
     ORDER BY moment, source, seq"""
 FORWARDS = "SELECT kind, CAST(body AS BLOB) FROM rows ORDER BY seq"
 BACKWARDS = FORWARDS + " DESC"
-STATES = "SELECT day, stored, filed, lines, digest, pruned FROM days WHERE kind = ?"
+STATES = """
+    SELECT day, stored, filed, lines, digest, partial, pruned FROM days
+    WHERE kind = ?"""
 
 
 class Row(NamedTuple):
@@ -85,6 +92,7 @@ class State(NamedTuple):
     filed: int | None = None
     lines: int | None = None
     digest: bytes | None = None
+    partial: int = 0
     pruned: int = 0
 
     @property
@@ -130,6 +138,7 @@ def _prepare(base: sqlite3.Connection, path: Path) -> None:
     base.execute("PRAGMA journal_mode = WAL")
     base.execute("PRAGMA synchronous = FULL")
     base.execute(f"PRAGMA cache_size = {CACHE}")
+    base.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL}")
     if version(base) == 0:
         with base:
             base.execute("BEGIN IMMEDIATE")
@@ -261,8 +270,14 @@ def states(base: sqlite3.Connection, kind: str) -> dict[date, State]:
 def mark_filed(
     base: sqlite3.Connection, kind: str, day: date, state: State, seal: Seal
 ) -> None:
-    """Remember that the day file holds the rows that *state* counted."""
-    base.execute(FILED, (state.stored, *seal, kind, day.isoformat()))
+    """
+    Remember that the day file holds the rows that *state* counted.
+
+    Args:
+        state: With `partial` as it is now.
+    """
+    partial = state.partial
+    base.execute(FILED, (state.stored, *seal, partial, kind, day.isoformat()))
 
 
 def mark_doubtful(base: sqlite3.Connection, kind: str, day: date) -> None:
@@ -278,7 +293,7 @@ def remove(base: sqlite3.Connection, kind: str, day: date, state: State) -> int:
     if states(base, kind)[day] != state:
         return 0  # rows came meanwhile
     base.execute(
-        "UPDATE days SET pruned = stored WHERE kind = ? AND day = ?",
+        "UPDATE days SET partial = 1, pruned = stored WHERE kind = ? AND day = ?",
         (kind, day.isoformat()),
     )
     return base.execute(

@@ -149,8 +149,6 @@ def trusted(
     path: Path, kind: Kind[Any], today: date
 ) -> tuple[Iterator[Row], Path | None]:
     """Return what is intact in *path*, and where it has to go if that is not all."""
-    try:
-        dayfile.verify(path)
-    except Damaged:
-        return parsed(path, kind, dayfile.salvage(path)), dayfile.aside(path, today)
-    return parsed(path, kind, dayfile.lines(path)), None
+    if dayfile.is_whole(path):
+        return parsed(path, kind, dayfile.lines(path)), None
+    return parsed(path, kind, dayfile.salvage(path)), dayfile.aside(path, today)
