@@ -14,7 +14,16 @@ from monitor.alert.sink import Alert, Pace, Sink, Window
 from monitor.alert.subscriber import Subscriber
 from monitor.alert.telegram import Telegram
 
-__all__ = ["SINKS", "Alert", "Pace", "Sink", "Subscriber", "Window"]
+__all__ = [
+    "SINKS",
+    "Alert",
+    "Console",
+    "Pace",
+    "Sink",
+    "Subscriber",
+    "Telegram",
+    "Window",
+]
 
 SINKS: Mapping[str, type[Sink]] = {
     "console": Console,
