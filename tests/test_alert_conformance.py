@@ -1,0 +1,240 @@
+"""
+What every sink must do, whatever it sends to.
+
+A new sink is tested by its line in `SINKS` and by its API's refusals under
+``fixtures/alert/<kind>/refusals.json``: what it answered, and what follows from it.
+"""
+
+import io
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager, redirect_stdout
+from dataclasses import MISSING, dataclass, fields
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+from monitor import errors
+from monitor.alert import SINKS, Pace, Sink
+from monitor.clock import SystemClock
+from monitor.errors import Failure, Gone, Moved, Transient
+from monitor.secret import Secret
+from monitor.web import Web
+from tests.alerts import alert, deleted, edited, match
+from tests.bothtml import read
+from tests.loopback import Request, Response, json_response, serve
+
+FIXTURES = Path(__file__).parent / "fixtures" / "alert"
+CANARY = "31337:canary-that-must-not-show"
+ADDRESS = "-100200300"
+HOSTILE = (
+    "\x1b[31mкрасный\x1b[0m <b>не жирный</b> &amp; [bold]x[/bold] *_`~ @everyone "
+    "/stop\u202eзад наперёд\u2066 <script>alert(1)</script>\r\nвторая\x00 \ud83d\u200b"
+)
+INERT = (
+    "[31mкрасный[0m <b>не жирный</b> &amp; [bold]x[/bold] *_`~ @everyone "
+    "/stopзад наперёд <script>alert(1)</script>"
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer of a service, and what follows from it."""
+
+    kind: str
+    number: int
+    status: int
+    body: Any
+    action: str
+    retry_after: float | None = None
+    everywhere: bool | None = None
+    address: str | None = None
+
+
+def refusals(kind: str) -> list[Refusal]:
+    text = (FIXTURES / kind / "refusals.json").read_text(encoding="utf-8")
+    return [
+        Refusal(kind, number, **case) for number, case in enumerate(json.loads(text))
+    ]
+
+
+ALL = [refusal for kind in SINKS for refusal in refusals(kind)]
+each_sink = pytest.mark.parametrize("kind", SINKS)
+each_refusal = pytest.mark.parametrize(
+    "refusal", ALL, ids=lambda one: f"{one.kind}-{one.number}-{one.status}"
+)
+
+
+def made(kind: str, url: str) -> Sink:
+    """Return a sink of this *kind* whose service is at *url*."""
+    sink = SINKS[kind]
+    hints = get_type_hints(sink)
+    given: dict[str, Any] = {}
+    for part in fields(sink):  # type: ignore[arg-type] # every sink is a dataclass
+        if hints[part.name] is Secret:
+            given[part.name] = Secret(CANARY)
+        elif part.name in {"api", "url"}:
+            given[part.name] = url
+        elif part.name == "name":
+            given[part.name] = kind
+        elif part.init and part.default is part.default_factory is MISSING:
+            raise AssertionError(f"{kind}: how is {part.name!r} to be set in a test?")
+    return sink(**given)
+
+
+@asynccontextmanager
+async def service(
+    kind: str, status: int = 200, body: Any = None
+) -> AsyncIterator[tuple[Sink, Web, list[Request]]]:
+    """Run a service that always answers so; yield the sink, and what it asks."""
+
+    def answer(request: Request) -> Response:
+        del request
+        if isinstance(body, str):
+            return Response(status, body, {"Content-Type": "text/html"})
+        return json_response(body, status)
+
+    allow = [ip_network("127.0.0.0/8")]
+    web = Web(SystemClock(), allow=allow, deadline=timedelta(seconds=5))
+    async with serve(answer) as server:
+        yield made(kind, server.url), web, server.requests
+        await web.aclose()
+
+
+GOOD: Mapping[str, Any] = {"ok": True, "result": {"message_id": 17}, "id": "17"}
+
+
+def everything(error: BaseException) -> str:
+    """Return all that a log could show of *error* and of what led to it."""
+    before = error.__cause__ or error.__context__
+    told = f"{error!s} {error!r} {vars(error)!r}"
+    return told + (everything(before) if before else "")
+
+
+async def failure_of(attempt: Awaitable[Any]) -> Failure | None:
+    """Return how an *attempt* failed, if it did; what it prints is swallowed."""
+    try:
+        with redirect_stdout(io.StringIO()):
+            await attempt
+    except Failure as failure:
+        return failure
+    return None
+
+
+@each_sink
+def test_has_its_refusals(kind: str) -> None:
+    """A sink whose refusals nobody wrote down is one nobody has seen refuse."""
+    assert (FIXTURES / kind / "refusals.json").exists()
+    assert kind == kind.lower() == SINKS[kind].__name__.lower()
+
+
+@each_sink
+def test_equal_settings_are_equal_sinks(kind: str) -> None:
+    """A sink is its settings: a reload restarts only what has changed."""
+    one, other = (made(kind, "http://127.0.0.1:1") for _ in range(2))
+
+    assert one == other
+    assert hash(one) == hash(other)
+    assert kind == one.name
+    assert isinstance(one.pace, Pace)
+
+
+@each_sink
+def test_shows_no_secret(kind: str) -> None:
+    """Nothing secret is in what a sink is printed as."""
+    sink = made(kind, "http://127.0.0.1:1")
+
+    assert CANARY not in f"{sink!r} {sink!s}"
+
+
+@each_refusal
+async def test_each_refusal_leads_to_its_action(refusal: Refusal) -> None:
+    """What a service answered leads to the action that is written beside it."""
+    async with service(refusal.kind, refusal.status, refusal.body) as (sink, web, _):
+        with pytest.raises(Failure) as caught:
+            await sink.send(alert(), ADDRESS, web)
+
+    failure = caught.value
+    wanted: type[Failure] = getattr(errors, refusal.action)
+    assert isinstance(failure, wanted)
+    if isinstance(failure, Transient) and refusal.retry_after is not None:
+        assert timedelta(seconds=refusal.retry_after) == failure.retry_after
+    if isinstance(failure, Transient | Gone) and refusal.everywhere is not None:
+        assert refusal.everywhere == failure.everywhere
+    if isinstance(failure, Moved):
+        assert refusal.address == failure.address
+
+
+@each_refusal
+async def test_no_refusal_shows_a_secret_or_an_address(refusal: Refusal) -> None:
+    """Neither a token nor where a person is reached is in any error."""
+    was = match("a")
+    async with service(refusal.kind, refusal.status, refusal.body) as (sink, web, _):
+        for attempt in (
+            sink.send(alert(), ADDRESS, web),
+            sink.edit(edited(was, "b"), ADDRESS, "17", web),
+            sink.check(web),
+        ):
+            if failure := await failure_of(attempt):
+                told = everything(failure)
+                assert CANARY not in told
+                assert ADDRESS not in told
+
+
+@each_sink
+async def test_a_service_that_echoes_the_secret_does_not_spread_it(kind: str) -> None:
+    """What a broken server says of us is not passed on as it is."""
+    echo = {"ok": False, "error_code": 400, "description": f"bad {CANARY}"}
+    async with service(kind, 400, echo) as (sink, web, _):
+        if failure := await failure_of(sink.send(alert(), ADDRESS, web)):
+            assert CANARY not in everything(failure)
+
+
+@each_sink
+async def test_no_answer_shows_no_secret(kind: str) -> None:
+    """Where nobody listens, the error names the host and nothing secret."""
+    web = Web(SystemClock(), allow=[ip_network("127.0.0.0/8")])
+    sink = made(kind, "http://127.0.0.1:1")
+
+    failure = await failure_of(sink.send(alert(), ADDRESS, web))
+    await web.aclose()
+
+    if failure:
+        assert isinstance(failure, Transient)
+        assert CANARY not in everything(failure)
+
+
+@each_sink
+@pytest.mark.parametrize("change", ["new", "edited", "deleted"])
+async def test_hostile_text_arrives_as_text(kind: str, change: str) -> None:
+    """Whatever a post holds, a reader sees its text, and nothing unseen acts."""
+    was = match(HOSTILE, title=HOSTILE, forward=HOSTILE, id="1", places=())
+    out = io.StringIO()
+    async with service(kind, 200, GOOD) as (sink, web, asked):
+        with redirect_stdout(out):
+            assert out is sys.stdout
+            if change == "new":
+                told = alert(HOSTILE, title=HOSTILE, forward=HOSTILE, places=())
+                await sink.send(told, ADDRESS, web)
+            elif change == "edited":
+                await sink.edit(edited(was, f"{HOSTILE} 2"), ADDRESS, "17", web)
+            else:
+                await sink.edit(deleted(was), ADDRESS, "17", web)
+        arrived = [out.getvalue(), *(_text(request) for request in asked)]
+
+    shown = "".join(arrived)
+    assert INERT in shown
+    assert not [one for one in shown if not one.isprintable() and one not in "\n\t"]
+
+
+def _text(request: Request) -> str:
+    """Return what a reader of this request's message sees, whatever its markup."""
+    body = json.loads(request.body or b"{}")
+    assert isinstance(body, dict)
+    if body.get("parse_mode") == "HTML":
+        return read(body["text"])[0]
+    return "\n".join(str(value) for value in body.values())
