@@ -225,13 +225,16 @@ def _detail(detail: Mapping[str, Any] | None, text: Any) -> Text:
 
 
 def _enclosures(entry: Any, url: str) -> tuple[tuple[str, str], ...]:
+    links = dict.get(entry, "links") or ()
+    parts = [
+        *((part, "href") for part in links if part.get("rel") == "enclosure"),
+        *((part, "url") for part in dict.get(entry, "media_content") or ()),
+    ]
     found: dict[str, str] = {}
-    for key, address in (("enclosures", "href"), ("media_content", "url")):
-        for part in (dict.get(entry, key) or ())[:ATTACHMENTS]:
-            link = web_address(str(part.get(address) or ""), url)
-            mime = str(part.get("type") or part.get("medium") or "")
-            if link:
-                found.setdefault(link, mime)
+    for part, address in parts[:ATTACHMENTS]:
+        link = web_address(str(part.get(address) or ""), url)
+        if link:
+            found.setdefault(link, str(part.get("type") or part.get("medium") or ""))
     return tuple((mime, link) for link, mime in found.items())
 
 
