@@ -22,9 +22,7 @@ Event = MutableMapping[str, Any]
 
 PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 LEVELS = ("debug", "info", "warning", "error")
-KEPT = {
-    ord(c): None for c in map(chr, (*range(32), *range(127, 160))) if c not in "\n\t"
-}
+INERT = {code: " " for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 
 
 def set_up(level: str = "info", stream: TextIO | None = None) -> None:
@@ -37,7 +35,12 @@ def set_up(level: str = "info", stream: TextIO | None = None) -> None:
     out = stream or sys.stderr
     terminal = out.isatty()
     last: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=True)]
+        [
+            # the usual formatter shows the values of variables, and so people's texts
+            structlog.dev.ConsoleRenderer(
+                colors=True, exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
         if terminal
         else [
             structlog.processors.format_exc_info,
@@ -75,7 +78,7 @@ class _ToStructlog(logging.Handler):
 
 def _inert(_: Any, __: str, event: Event) -> Event:
     return {
-        key: value.translate(KEPT) if isinstance(value, str) else value
+        key: value.translate(INERT) if isinstance(value, str) else value
         for key, value in event.items()
     }
 

@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from monitor import log
 from monitor.stream import Server, Stream
+from monitor.stream.door import Door
 from tests.clock import FakeClock
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    """Logs as they are when nobody looks: JSON, from errors up."""
+    log.set_up("error")
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +51,25 @@ async def stream(
     )
     yield stream
     await stream.aclose()
+
+
+@pytest.fixture
+async def other(
+    redis_url: str, prefix: str, clock: FakeClock, stream: Stream
+) -> AsyncIterator[Stream]:
+    """Another instance on the same keys as `stream`."""
+    assert stream.owner == "one"
+    other = await Stream.connect(redis_url, "two", clock=clock, prefix=prefix)
+    yield other
+    await other.aclose()
+
+
+@pytest.fixture
+async def door(redis_url: str, prefix: str) -> AsyncIterator[Door]:
+    """Plain commands on the keys of `stream`."""
+    door = Door(redis_url, prefix)
+    yield door
+    await door.aclose()
 
 
 @pytest.fixture

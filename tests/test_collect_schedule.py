@@ -73,12 +73,12 @@ def test_the_wait_is_bounded(every: timedelta, asked: list[float | None]) -> Non
     """No run of failures waits less than the rhythm, or longer than all bounds."""
     schedule = Schedule()
     for seconds in asked:
-        after = None if seconds is None else timedelta(seconds=seconds)
+        after = timedelta(seconds=seconds or 0)
         schedule.failed("source", 0.0, every, after)
         at = schedule.next()
         assert at is not None
         assert every.total_seconds() <= at
-        assert at <= max(LONGEST_WAIT, every.total_seconds(), seconds or 0)
+        assert at <= max(LONGEST_WAIT, every.total_seconds(), after.total_seconds())
 
 
 @given(st.text(), st.floats(1, 86_400))
