@@ -181,6 +181,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
             the post before, and to those whom only the new wording concerns.
         newly: The recipients of a correction whom the new wording concerns, so that
             they are told even if they never were before.
+        again: An operator put it back after it had been set aside.
     """
 
     match: Match
@@ -188,6 +189,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     recipients: tuple[str, ...]
     was: Match | None = None
     newly: tuple[str, ...] = ()
+    again: bool = False
 
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -1,9 +1,11 @@
 """The four commits: a whole batch each, in one step, and safe to repeat."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from monitor.item import (
     WIRE,
@@ -17,13 +19,14 @@ from monitor.item import (
     to_wire_cut,
 )
 from monitor.stream.door import Argument, Door, Script
-from monitor.stream.queues import DELIVERIES, ITEMS, MATCHES, outbox
+from monitor.stream.queues import DEAD, DELIVERIES, ITEMS, MATCHES, outbox
 from monitor.stream.reader import Entry
 
 ACCEPT, PUBLISH = Script("accept"), Script("publish")
 FANOUT, SETTLE = Script("fanout"), Script("settle")
 
-MOST = 512  # a script: some 5 ms in which the server answers nobody else
+MOST = 512  # things a script: some 5 ms in which the server answers nobody else
+ORDINARY = 2048  # characters; a longer text counts for more than one thing
 MATCHED_KEPT = timedelta(days=14) // timedelta(seconds=1)  # how long edits are followed
 LEDGER_KEPT = timedelta(days=30) // timedelta(seconds=1)
 RANK: Final[dict[Outcome, int]] = {  # see record.lua
@@ -74,14 +77,22 @@ async def accept(door: Door, read: Read) -> Accepted:
     for item in read.items:
         last.pop(item.id, None)
         last[item.id] = item
-    chunks = list(_chunks(list(last.values()))) or [[]]
+    items = [*last.values()]
+    try:
+        return await _accept(door, read, items)
+    except UnicodeEncodeError:
+        return await _accept(door, read, [*map(_mended, items)])
+
+
+async def _accept(door: Door, read: Read, items: Sequence[Item]) -> Accepted:
+    portions = list(_portions(items, _bulk)) or [[]]
     keys = [ITEMS.name, f"seen:{read.source}", "cursor"]
     total = Accepted()
-    for n, chunk in enumerate(chunks, start=1):
-        moves = n == len(chunks)  # not before the last of its items is in
+    for n, portion in enumerate(portions, start=1):
+        moves = n == len(portions)  # not before the last of its items is in
         arguments: list[Argument] = [WIRE, read.source, read.day, int(read.baseline)]
         arguments += (int(moves), read.cursor)
-        for item in chunk:
+        for item in portion:
             gone = int(item.change == "deleted")
             arguments += (item.id, content_hash(item), gone, *to_wire_cut(item))
         total += Accepted(*await door.run(ACCEPT, keys, arguments))
@@ -91,11 +102,11 @@ async def accept(door: Door, read: Read) -> Accepted:
 async def publish(door: Door, verdicts: Sequence[Verdict]) -> int:
     """Acknowledge items, and add matches; see `Stream.publish`."""
     added = 0
-    for chunk in _chunks(verdicts):
-        plain = [entry.id for entry, match in chunk if match is None]
+    for portion in _portions(verdicts, lambda _: 1):
+        plain = [entry.id for entry, match in portion if match is None]
         keys = [ITEMS.name, MATCHES.name]
         arguments: list[Argument] = [WIRE, "filter", MATCHED_KEPT, len(plain), *plain]
-        for entry, match in chunk:
+        for entry, match in portion:
             if match is not None:
                 keys.append(f"matched:{match.item.post}")
                 new, matters = match.item.change == "new", bool(match.rules)
@@ -107,10 +118,10 @@ async def publish(door: Door, verdicts: Sequence[Verdict]) -> int:
 async def fanout(door: Door, plans: Sequence[Plan]) -> int:
     """Acknowledge matches, and add envelopes; see `Stream.fanout`."""
     added = 0
-    for some in _by_weight(plans):
+    for portion in _portions(plans, _spread):
         keys = _Keys([MATCHES.name, DELIVERIES.name, "lanes"])
         arguments: list[Argument] = [WIRE, "alert", LEDGER_KEPT]
-        for entry, envelopes, suppressed in some:
+        for entry, envelopes, suppressed in portion:
             arguments += (entry.id, len(envelopes))
             for envelope in envelopes:
                 name = outbox(envelope.sink).name
@@ -126,10 +137,14 @@ async def settle(
     door: Door, entry: Entry[Envelope], deliveries: Sequence[Delivery], *, done: bool
 ) -> int:
     """Write down what became of an envelope; see `Stream.settle`."""
-    keys = _Keys([entry.queue, DELIVERIES.name])
-    arguments: list[Argument] = [WIRE, "deliver", LEDGER_KEPT, entry.id, int(done)]
+    keys = _Keys([entry.queue, DELIVERIES.name, DEAD])
+    envelope = entry.value
+    again = isinstance(envelope, Envelope) and envelope.again
+    arguments: list[Argument] = [WIRE, "deliver", LEDGER_KEPT, entry.id]
+    arguments += (int(done), int(again), entry.queue)
     for delivery in deliveries:
         arguments += _recorded(keys, delivery)
+        arguments += _letter(entry, delivery)
     news: int = await door.run(SETTLE, keys.names, arguments)
     return news
 
@@ -159,21 +174,49 @@ def _recorded(keys: _Keys, delivery: Delivery) -> tuple[Argument, ...]:
     )
 
 
-def _chunks(things: Sequence[A]) -> Iterator[Sequence[A]]:
-    for start in range(0, len(things), MOST):
-        yield things[start : start + MOST]
+def _letter(entry: Entry[Envelope], delivery: Delivery) -> tuple[Argument, ...]:
+    """Return what a dead delivery leaves behind, to be put back for it alone."""
+    envelope = entry.value
+    if delivery.outcome != "dead" or not isinstance(envelope, Envelope):
+        return "", "", 0, ""
+    own = msgspec.structs.replace(
+        envelope, recipients=(delivery.subscriber,), again=True
+    )
+    return to_wire(own), delivery.why, entry.attempts, delivery.at.isoformat()
 
 
-def _by_weight(plans: Sequence[Plan]) -> Iterator[list[Plan]]:
-    """Yield plans in groups that write about `MOST` things, at least one plan each."""
-    some: list[Plan] = []
-    weight = 0
-    for plan in plans:
-        more = 1 + len(plan[1]) + len(plan[2])
-        if some and weight + more > MOST:
-            yield some
-            some, weight = [], 0
-        some.append(plan)
+def _portions(things: Sequence[A], weigh: Callable[[A], int]) -> Iterator[Sequence[A]]:
+    """Yield *things* in portions that weigh about `MOST`, at least one each."""
+    start = weight = 0
+    for at, thing in enumerate(things):
+        more = weigh(thing)
+        if at > start and weight + more > MOST:
+            yield things[start:at]
+            start, weight = at, 0
         weight += more
-    if some:
-        yield some
+    if start < len(things):
+        yield things[start:]
+
+
+def _mended(item: Item) -> Item:
+    """Return *item* without half characters: JSON may have them, UTF-8 may not."""
+    return msgspec.convert(_whole(msgspec.to_builtins(item)), Item)
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {name: _whole(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_whole(part) for part in value]
+    return value
+
+
+def _bulk(item: Item) -> int:
+    return 1 + len(item.text) // ORDINARY
+
+
+def _spread(plan: Plan) -> int:
+    return 1 + len(plan[1]) + len(plan[2])

@@ -12,10 +12,9 @@ import msgspec
 
 from monitor.item import Delivery, Envelope, Item, Match
 from monitor.stream.door import Door, Script
-from monitor.stream.queues import named
+from monitor.stream.queues import DEAD, named
 from monitor.stream.reader import Damaged, Entry, decoded
 
-DEAD = "dead"
 KEPT = b"entry:"  # what the fields of the entry itself are called in a letter
 BURY, RETRY = Script("bury"), Script("retry")
 

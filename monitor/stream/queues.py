@@ -32,6 +32,7 @@ class Queue(Generic[T]):
 ITEMS: Final = Queue("items", Item, ("filter", "archive"))
 MATCHES: Final = Queue("matches", Match, ("alert", "archive"))
 DELIVERIES: Final = Queue("deliveries", Delivery, ("archive",))
+DEAD: Final = "dead"  # what could not be worked on; it has no groups
 QUEUES: Final = (ITEMS, MATCHES, DELIVERIES)
 
 

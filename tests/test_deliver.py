@@ -1,0 +1,354 @@
+"""What is in the outbox of a sink reaches its people, whatever the sink answers."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.alert import Alert, Pace, Subscriber
+from monitor.deliver import Courier, Step, step
+from monitor.errors import Gone, Moved, Rejected, Transient
+from monitor.item import Change, Delivery, Envelope, Item, Match, Outcome, Reading
+from monitor.stream import MATCHES, Entry, Stream, outbox
+from monitor.web import Web
+from tests.clock import FakeClock
+
+SOON = timedelta(milliseconds=10)
+TIME = datetime(2023, 5, 22, 6, 0, tzinfo=UTC)
+
+
+def match(id_: str, version: int = 1, change: Change = "new") -> Match:
+    """Return a match of a post of one source."""
+    item = Item(
+        source="governor",
+        id=id_,
+        version=version,
+        change=change,
+        published=TIME,
+        seen=TIME,
+        text=f"post {id_} as of version {version}",
+    )
+    return Match(item=item, reading=Reading(), rules=("danger",), severity="critical")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scripted:
+    """
+    A sink that answers each recipient as it was told beforehand, then takes all.
+
+    Attributes:
+        answers: By address, what the next attempts end in.
+        log: What was taken, as (what, address, item's key, message edited).
+        hanging: Addresses that get no answer.
+    """
+
+    name: str = "chat"
+    pace: Pace = field(default=Pace())
+    answers: dict[str, deque[Exception]] = field(default_factory=dict)
+    log: list[tuple[str, str, str, str]] = field(default_factory=list)
+    hanging: set[str] = field(default_factory=set)
+
+    async def send(self, alert: Alert, to: str, web: Web) -> str:
+        await self._answer(to)
+        self.log.append(("sent", to, alert.match.item.key, ""))
+        return f"m{len(self.log)}"
+
+    async def edit(self, alert: Alert, to: str, message: str, web: Web) -> None:
+        await self._answer(to)
+        self.log.append(("edited", to, alert.match.item.key, message))
+
+    async def check(self, web: Web) -> str:
+        return "scripted"
+
+    async def _answer(self, to: str) -> None:
+        if to in self.hanging:
+            await asyncio.Event().wait()
+        if self.answers.get(to):
+            raise self.answers[to].popleft()
+
+
+@dataclass
+class Office:
+    """A courier at work on a stream, and what a test asks of it."""
+
+    stream: Stream
+    sink: Scripted
+    courier: Courier
+    entries: list[Entry[Match]] = field(default_factory=list)
+
+    async def post(
+        self,
+        what: Match,
+        recipients: Sequence[str],
+        was: Match | None = None,
+        newly: Sequence[str] = (),
+    ) -> None:
+        """Put one envelope into the outbox, as the alert stage does."""
+        await self.stream.accept(what.item.source, [what.item], what.item.key)
+        items = await self.stream.reader("items", "filter").next(block=timedelta(0))
+        await self.stream.publish([(items[-1], what)])
+        matches = await self.stream.reader(MATCHES, "alert").next(block=timedelta(0))
+        envelope = Envelope(
+            match=what, sink="chat", recipients=tuple(recipients),
+            was=was, newly=tuple(newly),
+        )  # fmt: skip
+        await self.stream.fanout([(matches[-1], [envelope], [])])
+
+    async def work(self, done: int | None = None) -> None:
+        """Turn until the outbox is settled, or so many messages were taken."""
+        async with asyncio.timeout(20):
+            while await self.waiting() if done is None else len(self.sink.log) < done:
+                await self.courier.turn(SOON)
+
+    async def waiting(self) -> int:
+        depths = await self.stream.depths()
+        return sum(d.length for d in depths if d.queue.startswith("outbox"))
+
+    async def outcome(self, post: str, name: str) -> Delivery:
+        """Return what the ledger has of a post for a subscriber."""
+        return (await self.stream.told(f"governor/{post}", [name]))[name]
+
+
+PEOPLE = [
+    Subscriber(name=name, sink="chat", to=f"{name}@") for name in ("ann", "bob", "cid")
+]
+
+
+@asynccontextmanager
+async def office(stream: Stream, clock: FakeClock) -> AsyncIterator[Office]:
+    """Open a courier for a scripted sink."""
+    sink = Scripted()
+    web = Web(clock)
+    reader = stream.reader(outbox("chat"), "deliver")
+    courier = Courier(sink, reader, stream, web, clock)
+    courier.know(PEOPLE, {})
+    try:
+        yield Office(stream, sink, courier)
+    finally:
+        await courier.stop(0.5)
+        await web.aclose()
+
+
+async def test_everyone_is_told_and_it_is_written_down(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """Each recipient gets the message, and the ledger its id."""
+    async with office(stream, clock) as at:
+        await at.post(match("1"), ["ann", "bob"])
+        await at.work()
+
+        assert {("sent", "ann@"), ("sent", "bob@")} == {one[:2] for one in at.sink.log}
+        told = await at.outcome("1", "ann")
+        assert ("delivered", "danger") == (told.outcome, told.why)
+        assert told.message.startswith("m")
+
+
+async def test_each_recipient_gets_posts_in_their_order(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A message that is tried again holds back those behind it, and no other's."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([Transient("busy", timedelta(seconds=5))] * 3)
+        for id_ in "123":
+            await at.post(match(id_), ["ann", "bob"])
+        await at.work()
+
+        for name in ("ann@", "bob@"):
+            got = [key for _, to, key, _ in at.sink.log if to == name]
+            assert ["governor/1/1", "governor/2/1", "governor/3/1"] == got
+
+
+async def test_a_hanging_chat_delays_nobody_else(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """Others get theirs while one chat never answers."""
+    async with office(stream, clock) as at:
+        at.sink.hanging.add("ann@")
+        for id_ in "123":
+            await at.post(match(id_), ["ann", "bob"])
+        await at.work(done=3)
+
+        assert {"bob@"} == {to for _, to, _, _ in at.sink.log}
+
+
+async def test_an_edit_changes_the_message(stream: Stream, clock: FakeClock) -> None:
+    """Who was told has the message edited; who was not is left alone."""
+    first, second = match("1"), match("1", 2, "edited")
+    async with office(stream, clock) as at:
+        await at.post(first, ["ann"])
+        await at.work()
+        message = (await at.outcome("1", "ann")).message
+        await at.post(second, ["ann", "bob", "cid"], was=first, newly=["cid"])
+        await at.work()
+
+        done = {
+            to: (what, of) for what, to, key, of in at.sink.log if key.endswith("/2")
+        }
+        assert {"ann@": ("edited", message), "cid@": ("sent", "")} == done
+        assert "suppressed" == (await at.outcome("1", "bob")).outcome
+
+
+async def test_a_message_that_cannot_be_edited_is_sent_anew(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A correction arrives even if the old message is out of reach."""
+    async with office(stream, clock) as at:
+        await at.post(match("1"), ["ann"])
+        await at.work()
+        at.sink.answers["ann@"] = deque([Rejected("message to edit not found")])
+        await at.post(match("1", 2, "deleted"), ["ann"], was=match("1"))
+        await at.work()
+
+        assert ("sent", "ann@", "governor/1/2", "") == at.sink.log[-1]
+
+
+async def test_a_refused_message_is_set_aside_with_the_reason(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """What a sink will never take becomes a dead letter, and the next goes on."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([Rejected("too ugly")])
+        await at.post(match("1"), ["ann", "bob"])
+        await at.post(match("2"), ["ann"])
+        await at.work()
+
+        assert ("dead", "too ugly") == (
+            (await at.outcome("1", "ann")).outcome, (await at.outcome("1", "ann")).why
+        )  # fmt: skip
+        (letter,) = await stream.dead()
+        assert isinstance(letter.value, Envelope)
+        assert (("ann",), "too ugly") == (letter.value.recipients, letter.why)
+        assert "delivered" == (await at.outcome("2", "ann")).outcome
+
+
+async def test_a_dead_letter_that_is_put_back_is_tried_again(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """After the cause was mended, an operator's retry reaches the one it failed for."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([Gone("bot was blocked"), Gone("still")])
+        await at.post(match("1"), ["ann", "bob"])
+        await at.work()
+        for _ in range(2):  # the first retry is too early
+            (letter,) = await stream.dead()
+            assert await stream.retry(letter.id)
+            await at.work()
+
+        assert [] == await stream.dead()
+        assert 1 == sum(to == "bob@" for _, to, _, _ in at.sink.log)
+        assert "delivered" == (await at.outcome("1", "ann")).outcome
+        assert "" == await stream.parked("chat", "ann")
+
+
+async def test_a_closed_address_is_parked(stream: Stream, clock: FakeClock) -> None:
+    """After a refusal for good, nothing is tried there, and the ledger says why."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([Gone("bot was blocked")])
+        await at.post(match("1"), ["ann"])
+        await at.post(match("2"), ["ann"])
+        await at.work()
+
+        assert "dead" == (await at.outcome("1", "ann")).outcome
+        second = await at.outcome("2", "ann")
+        assert "suppressed" == second.outcome
+        assert "bot was blocked" in second.why
+
+
+async def test_an_address_that_moved_is_followed(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """The message goes to the new address at once, and so do all later ones."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([Moved("became a supergroup", "new@")])
+        await at.post(match("1"), ["ann"])
+        await at.post(match("2"), ["ann"])
+        await at.work()
+
+        assert ["new@", "new@"] == [to for _, to, _, _ in at.sink.log]
+
+
+async def test_a_sink_that_refuses_us_is_asked_again_later(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A revoked token loses nothing: what waits is sent once there is a new one."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([Gone("token revoked", everywhere=True)])
+        await at.post(match("1"), ["ann"])
+        await at.work()
+
+        assert ("sent", "ann@", "governor/1/1", "") == at.sink.log[-1]
+        assert timedelta(minutes=10) in clock.slept
+
+
+async def test_a_bug_costs_one_alert(stream: Stream, clock: FakeClock) -> None:
+    """What nobody foresaw is tried five times, set aside, and the rest goes on."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([KeyError("message_id")] * 5)
+        await at.post(match("1"), ["ann"])
+        await at.post(match("2"), ["ann"])
+        await at.work()
+
+        assert "dead" == (await at.outcome("1", "ann")).outcome
+        assert "delivered" == (await at.outcome("2", "ann")).outcome
+
+
+async def test_a_restart_repeats_nothing_that_is_written_down(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A new courier goes on where the old one ended, in the middle of an envelope."""
+    async with office(stream, clock) as at:
+        at.sink.hanging.add("ann@")
+        await at.post(match("1"), ["ann", "bob", "cid"])
+        await at.work(done=2)
+        while len(await stream.told("governor/1", ["bob", "cid"])) < 2:
+            await at.courier.turn(SOON)
+    async with office(stream, clock) as at:
+        await at.work()
+
+        assert ["ann@"] == [to for _, to, _, _ in at.sink.log]
+
+
+def _told(version: int, outcome: Outcome, message: str = "m1") -> Delivery:
+    return Delivery(
+        item=f"governor/1/{version}",
+        subscriber="ann",
+        sink="chat",
+        outcome=outcome,
+        at=TIME,
+        message=message,
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "correction", "newly", "told", "expected"),
+    [
+        (1, False, False, None, "send"),
+        (1, False, False, _told(1, "delivered"), "done"),
+        (1, False, False, _told(2, "edited"), "done"),
+        (2, True, False, _told(1, "delivered"), "edit"),
+        (2, True, False, _told(1, "dead", ""), "suppress"),
+        (2, True, True, _told(1, "suppressed", ""), "send"),
+        (2, True, False, None, "suppress"),
+        (2, True, True, None, "send"),
+        (2, False, False, None, "send"),
+        (3, True, False, _told(2, "edited"), "edit"),
+    ],
+)
+def test_what_to_do_follows_from_what_was_told(
+    *, version: int, correction: bool, newly: bool, told: Delivery | None, expected: str
+) -> None:
+    """An envelope and the ledger decide alone whether to send, edit or leave it."""
+    envelope = Envelope(
+        match=match("1", version, "edited" if version > 1 else "new"),
+        sink="chat",
+        recipients=("ann",),
+        was=match("1") if correction else None,
+        newly=("ann",) if newly else (),
+    )
+
+    assert expected == step(envelope, "ann", told).action
+    assert isinstance(step(envelope, "ann", told), Step)
