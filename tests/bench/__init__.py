@@ -1,0 +1,1 @@
+"""What `make bench` measures; figures are printed and recorded, never asserted."""

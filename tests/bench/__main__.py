@@ -1,0 +1,34 @@
+"""
+``make bench``: every figure that the documentation names, as one table.
+
+A ratio is measured in one run against the same server on the same machine; absolute
+figures swing by a third with what else the machine does.
+"""
+
+import asyncio
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+
+from tests.bench import archive, daemon, stream
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parts = {
+        "stream": lambda: asyncio.run(stream.measure()),
+        "archive": archive.measure,
+        "daemon": daemon.measure,
+    }
+    chosen = sys.argv[1:] or list(parts)
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}, Python {sys.version.split()[0]}")  # noqa: T201
+    print("\n| figure | value |\n|---|---:|")  # noqa: T201
+    for part in chosen:
+        for figure, value in parts[part]().items():
+            shown = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+            print(f"| {part}: {figure} | {shown} |", flush=True)  # noqa: T201
+
+
+main()

@@ -1,0 +1,177 @@
+"""The daemon as a whole: from "visible at the source" to "accepted by the sink"."""
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
+
+from monitor import config, log
+from monitor.alert import Alert, Pace
+from monitor.clock import SystemClock
+from monitor.config import Settings
+from monitor.daemon import Daemon
+from monitor.demo import Channel, Expect, Feed, Head, Record, Recording
+from monitor.demo.world import World
+from monitor.stream import Server, Stream
+from monitor.web import Web
+
+BEGIN = datetime(2023, 5, 22, 9, 0, tzinfo=UTC)
+RATE, SECONDS, EVERY = 50, 12, 1.0  # posts a second, for how long, poll interval
+IDLE = 10  # seconds that the idle daemon is watched
+LOOK = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopwatch:
+    """A sink that takes everything at once, and notes when."""
+
+    name: str = "console"
+    pace: Pace = field(default=Pace())
+    took: list[tuple[int, float, float]] = field(default_factory=list)
+
+    async def send(self, alert: Alert, to: str, web: Web) -> str:
+        """Note the post's number, when it was seen, and that it is here now."""
+        item = alert.match.item
+        self.took.append((int(item.id), item.seen.timestamp(), time.time()))
+        return item.key
+
+    async def edit(self, alert: Alert, to: str, message: str, web: Web) -> None:
+        """Take no notice."""
+
+    async def check(self, web: Web) -> str:
+        """Be there."""
+        return "a stopwatch"
+
+
+def measure() -> dict[str, float]:
+    """Return latencies in ms, memory in MB and the start in s."""
+    with tempfile.TemporaryDirectory() as folder:
+        latencies = asyncio.run(_latency(Path(folder)))
+    with tempfile.TemporaryDirectory() as folder:
+        return latencies | asyncio.run(_resting(Path(folder)))
+
+
+async def _latency(folder: Path) -> dict[str, float]:
+    log.set_up("error")
+    clock, told = SystemClock(), _recording()
+    watch = Stopwatch()
+    async with World(told, clock.monotonic, speed=1) as world:
+        settings = replace(_settings(folder, world.url), sinks=(watch,))
+        daemon = Daemon(settings, clock)
+        running = asyncio.create_task(daemon.run())
+        await _met(settings.state)
+        world.start()
+        started = time.time()
+        while len(watch.took) < RATE * SECONDS and not running.done():
+            await asyncio.sleep(LOOK)
+        daemon.stop()
+        await running
+    shown = [started + (number - 1) / RATE for number, _, _ in watch.took]
+    whole = [took - at for (_, _, took), at in zip(watch.took, shown, strict=True)]
+    stages = [took - seen for _, seen, took in watch.took]
+    return {
+        "visible → told p50, ms": _share(whole, 50),
+        "visible → told p99, ms": _share(whole, 99),
+        "read → told p50, ms": _share(stages, 50),
+        "read → told p99, ms": _share(stages, 99),
+    }
+
+
+def _share(seconds: Sequence[float], percent: int) -> float:
+    return quantiles(seconds, n=100)[percent - 1] * 1000
+
+
+def _recording() -> Recording:
+    head = Head(
+        reconstruction="invented for a measurement",
+        begins=BEGIN,
+        channels=(Channel(name="a_channel", number=77, title="", description=""),),
+        feed=Feed(name="a-feed", title="", description=""),
+    )
+    past = _record(1, -60.0)
+    posts = [_record(n, (n - 1) / RATE) for n in range(2, RATE * SECONDS + 2)]
+    return Recording(head=head, records=(past, *posts))
+
+
+def _record(number: int, second: float) -> Record:
+    return Record(
+        at=BEGIN + timedelta(seconds=second),
+        channel="a_channel",
+        id=number,
+        action="post",
+        text=f"Над Шебекино сбит беспилотник. Сообщение номер {number}.",
+        expect=Expect(alert=True, signal="impact"),
+    )
+
+
+def _settings(folder: Path, url: str) -> Settings:
+    shipped = config.shipped()
+    file = folder / "monitor.yaml"
+    file.write_text(
+        f"state: ./state\n"
+        f"include: [{shipped}/rules/*.yaml, {shipped}/topics/*.yaml, "
+        f"{shipped}/places/*.yaml]\n"
+        f"web: {{allow: [127.0.0.0/8], pace: 1ms}}\n"
+        f'telegram: {{preview: "{url}"}}\n'
+        f"sinks: [{{name: console, kind: console}}]\n"
+        f"subscribers: [{{name: you, sink: console, places: [RU-BEL]}}]\n"
+        f"sources: [{{name: channel, kind: telegram, channel: a_channel, "
+        f"home: RU-BEL, voice: official, every: {EVERY:.0f}s}}]\n",
+        "utf-8",
+    )
+    return config.load(file, BEGIN.date())
+
+
+async def _met(state: Path) -> None:
+    while not (url := await Server.running_url(state)):
+        await asyncio.sleep(LOOK)
+    stream = await Stream.connect(url, "onlooker")
+    while not await stream.cursor("channel"):
+        await asyncio.sleep(LOOK)
+    await stream.aclose()
+
+
+async def _resting(folder: Path) -> dict[str, float]:
+    """Return what the daemon takes that waits, and how long it takes to be ready."""
+    settings = _settings(folder, "http://127.0.0.1:9")
+    path = folder / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.setblocking(False)  # noqa: FBT003 - the socket's own word
+        start = time.monotonic()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "monitor", "run", "-c", str(settings.file),
+            "--log-level", "error", env=os.environ | {"NOTIFY_SOCKET": str(path)},
+        )  # fmt: skip
+        loop = asyncio.get_running_loop()
+        while b"READY=1" not in await loop.sock_recv(manager, 4096):
+            pass
+        ready = time.monotonic() - start
+        await asyncio.sleep(IDLE)
+        used = _rss(process.pid)
+        spent = _cpu(process.pid)
+        process.terminate()
+        await process.wait()
+    return {
+        "start to ready, s": ready,
+        "memory at rest, MB": used / 1e6,
+        "CPU at rest with its start, s": spent,
+    }
+
+
+def _rss(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
