@@ -22,7 +22,7 @@ Event = MutableMapping[str, Any]
 
 PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 LEVELS = ("debug", "info", "warning", "error")
-INERT = {code: " " for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+INERT = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ")
 
 
 def set_up(level: str = "info", stream: TextIO | None = None) -> None:

@@ -1,14 +1,18 @@
 """``monitor sources``: what is listened to, and what each would bring."""
 
 import asyncio
+import itertools
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
+import msgspec
 
 from monitor.cli.options import answer, as_json, configured, settings_of
-from monitor.collect import SOURCES, Source
+from monitor.collect import SOURCES, Source, opml
 from monitor.errors import Failure
 from monitor.item import Item
 
@@ -97,3 +101,54 @@ def _show(items: list[Item] | tuple[Item, ...], *, json: bool) -> None:
             for line in filter(None, [item.title, *item.text.splitlines()]):
                 click.echo(f"    {line}")
     click.echo(f"{len(items)} posts", err=True)
+
+
+@sources.command("export")
+@configured
+def export(file: Path | None) -> None:
+    """Write the feeds as OPML, which every feed reader takes."""
+    outlines = []
+    for source in settings_of(file).sources:
+        url = getattr(source, "url", "")
+        if url:
+            outlines.append(opml.Outline(url, source.origin.source))
+    click.echo(opml.write("monitor", outlines), nl=False)
+    click.echo(f"{len(outlines)} feeds", err=True)
+
+
+@sources.command("import")
+@click.argument("recording", type=click.Path(path_type=Path, exists=True))
+@configured
+def import_(recording: Path, file: Path | None) -> None:
+    """Print the feeds of an OPML file as blocks for a file in config/sources/."""
+    known = settings_of(file).sources
+    names = {source.origin.source for source in known}
+    urls = {getattr(source, "url", "") for source in known}
+    try:
+        outlines = opml.read(recording.read_bytes())
+    except Failure as failure:
+        click.echo(f"{recording}: {failure}", err=True)
+        sys.exit(1)
+    fresh = [outline for outline in outlines if outline.url not in urls]
+    click.echo("sources:" if fresh else "sources: []")
+    for outline in fresh:
+        name = _name(outline, names)
+        names.add(name)
+        note = f", note: {_quoted(outline.title)}" if outline.title else ""
+        url = _quoted(outline.url)
+        click.echo(f"  - {{name: {name}, kind: feed, url: {url}{note}}}")
+    skipped = len(outlines) - len(fresh)
+    click.echo(f"{len(fresh)} new feeds, {skipped} known before", err=True)
+
+
+def _name(outline: opml.Outline, taken: set[str]) -> str:
+    """Return a name for a feed that no source has."""
+    host = urlsplit(outline.url).hostname or "feed"
+    name = re.sub(r"[^a-z0-9]+", "-", host.removeprefix("www.").lower()).strip("-")
+    numbered = (f"{name}-{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
+
+
+def _quoted(text: str) -> str:
+    """Return *text* in quotes, as YAML and JSON both read it."""
+    return msgspec.json.encode(text).decode()
