@@ -34,7 +34,7 @@ async def examine(door: Door) -> list[Fact]:
     Raises:
         Away, Unavailable: as for `Door.call`.
     """
-    text = (await door.call("INFO", "everything")).decode("utf-8", "replace")
+    text = (await door.call("INFO")).decode("utf-8", "replace")
     info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     return facts(info, await _fsync(door))
 

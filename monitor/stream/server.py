@@ -129,6 +129,8 @@ class Server:
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = self._state / SOCKET
         near = _near(socket)
+        if self.pid is None:
+            self._process = None  # whatever became of an earlier one
         waited = timedelta()
         while (answer := await _ask(near)) != "PONG":
             if waited >= (LOADING if answer else STARTING):
