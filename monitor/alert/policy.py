@@ -104,9 +104,7 @@ class Subscribers:
         """
         for number in sorted(self._touched(match, origin)):
             wish, names = self._groups[number]
-            decision = decide(match, wish, origin)
-            if decision.action != "unconcerned":
-                yield wish, decision, names
+            yield wish, decide(match, wish, origin), names
 
     def _touched(self, match: Match, origin: Origin) -> set[int]:
         touched = set(self._all)
