@@ -1,0 +1,268 @@
+"""What is deployed: units that systemd takes, and a Redis that forgets nothing."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.stream.server import find_binary
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+ROLES = ("collect", "filter", "alert", "deliver", "archive")
+UNITS = [*(f"monitor@{role}.service" for role in ROLES), "monitor-redis.service"]
+FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
+COMMENT = ("#", ";")
+ONLINE = ("monitor@collect.service", "monitor@deliver.service")
+PROGRAM = re.compile(r"^ExecStart=\S+", re.MULTILINE)
+LONGEST_WAIT = 10  # seconds
+
+analyze = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
+)
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """A folder with the units and their drop-ins, whose programs exist."""
+    folder = tmp_path / "units"
+    shutil.copytree(DEPLOY, folder)
+    for unit in folder.glob("*.service"):
+        text = unit.read_text("utf-8")
+        unit.write_text(
+            re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE)
+        )
+    return folder
+
+
+def systemd(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of systemd-analyze on the units of *folder*."""
+    # the colon adds the system's own units: sockets and targets that ours name
+    environment = {**os.environ, "SYSTEMD_UNIT_PATH": f"{folder}:", "LC_ALL": "C"}
+    return subprocess.run(  # noqa: S603 - the system's own
+        ["systemd-analyze", "--no-pager", *words],  # noqa: S607 - found on PATH
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@analyze
+@pytest.mark.parametrize("unit", [*UNITS, "monitor.target"])
+def test_systemd_takes_the_units(units: Path, unit: str) -> None:
+    """Every unit loads with its drop-ins, without a warning."""
+    verified = systemd(units, "verify", "--man=no", unit)
+
+    assert ("", 0) == (verified.stderr, verified.returncode)
+
+
+@analyze
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_units_are_hardened(units: Path, unit: str) -> None:
+    """
+    Those on the internet are exposed by 1.1 of 10 or less, the others by 0.2.
+    """
+    bound = (
+        1.1 if unit in ("monitor@collect.service", "monitor@deliver.service") else 0.2
+    )
+    judged = systemd(units, "security", "--offline=true", "--threshold=15", unit)
+    exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", judged.stdout)
+
+    assert 0 == judged.returncode
+    assert exposure
+    assert float(exposure[1]) <= bound
+
+
+@analyze
+@pytest.mark.parametrize("unit", UNITS)
+def test_only_those_who_need_the_internet_have_it(units: Path, unit: str) -> None:
+    """A role that neither reads nor sends has no network at all."""
+    judged = systemd(units, "security", "--offline=true", unit)
+    shut = re.search(r"^(.) PrivateNetwork=", judged.stdout, re.MULTILINE)
+
+    assert shut
+    assert (unit not in ONLINE) == (shut[1] == "+")
+
+
+def test_the_token_is_shown_to_one_role() -> None:
+    """Only the role that delivers is given the bot's token."""
+    holders = {
+        path.parent.name
+        for path in FILES
+        for key, value in directives(path)
+        if key.startswith("LoadCredential") and value.startswith("bot-token:")
+    }
+
+    assert {"monitor@deliver.service.d"} == holders
+
+
+def test_all_roles_are_in_the_target() -> None:
+    """To enable the target is to start every role and the Redis."""
+    wanted = " ".join(
+        value for key, value in directives(DEPLOY / "monitor.target") if key == "Wants"
+    )
+
+    assert sorted(UNITS) == sorted(wanted.split())
+
+
+def test_the_units_start_what_the_program_offers() -> None:
+    """Each instance is a role of ``monitor run``, which takes a file by ``-c``."""
+    (started,) = [
+        value for key, value in directives(DEPLOY / "monitor@.service")
+        if key == "ExecStart"
+    ]  # fmt: skip
+
+    assert "/usr/bin/monitor run %i -c /etc/monitor/monitor.yaml" == started
+
+
+def directives(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the settings of a unit."""
+    for line in path.read_text("utf-8").splitlines():
+        key, sign, value = line.partition("=")
+        if sign and not line.startswith(COMMENT):
+            yield key, value
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_line_has_its_reason(path: Path) -> None:
+    """
+    A directive stands under a comment, or under another one that does.
+    """
+    bare, explained = [], False
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("["):
+            explained = False
+        elif line.startswith(COMMENT):
+            explained = True
+        elif not explained and not line.startswith(("Description=", "Documentation=")):
+            bare.append(f"{number}: {line}")
+
+    assert [] == bare
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="not installed")
+def test_the_users_are_made(tmp_path: Path) -> None:
+    """The roles' user is made, and is in the group that reaches the socket."""
+    (tmp_path / "etc").mkdir()
+    ran("systemd-sysusers", f"--root={tmp_path}", DEPLOY / "monitor.sysusers")
+    users = {line.split(":")[0] for line in lines(tmp_path / "etc/passwd")}
+    groups = [line.split(":") for line in lines(tmp_path / "etc/group")]
+
+    assert {"monitor", "monitor-redis"} == users
+    assert ["monitor-redis"] == [group[0] for group in groups if group[3] == "monitor"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
+@pytest.mark.skipif(shutil.which("systemd-tmpfiles") is None, reason="not installed")
+def test_the_folders_are_made(tmp_path: Path) -> None:
+    """The configuration is read by the roles alone, the secrets by root alone."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\nmonitor:x:777:\n")
+    tmpfiles = DEPLOY / "monitor.tmpfiles"
+    ran("systemd-tmpfiles", "--create", f"--root={tmp_path}", tmpfiles)
+    made = {
+        path.name: (path.stat().st_mode & 0o777, path.stat().st_gid)
+        for path in (tmp_path / "etc").rglob("*") if path.is_dir()
+    }  # fmt: skip
+
+    assert {
+        "monitor": (0o750, 777),
+        "credentials": (0o700, 0),
+        "monitor-redis": (0o755, 0),
+    } == made
+
+
+def ran(*command: str | Path) -> None:
+    """Run a command that has to end well."""
+    subprocess.run(command, check=True)  # noqa: S603 - the system's own
+
+
+def lines(path: Path) -> list[str]:
+    """Return the lines of a file."""
+    return path.read_text("utf-8").splitlines()
+
+
+@pytest.fixture
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The socket of a server that runs with `redis.conf`, in other folders."""
+    folder = tmp_path_factory.mktemp("r")
+    text = (DEPLOY / "redis.conf").read_text("utf-8")
+    for place in ("/run/monitor-redis", "/var/lib/monitor-redis"):
+        text = text.replace(place, str(folder))
+    (folder / "redis.conf").write_text(text, "utf-8")
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(  # noqa: S603 - a server, and our own settings
+            [find_binary(), folder / "redis.conf"], stdout=log, stderr=log
+        )
+        try:
+            yield awaited(folder / "redis.sock", server)
+        finally:
+            server.terminate()
+            server.wait(LONGEST_WAIT)
+
+
+def awaited(path: Path, server: "subprocess.Popen[bytes]") -> Path:
+    """Return *path* once the server answers there."""
+    end = time.monotonic() + LONGEST_WAIT
+    while time.monotonic() < end and server.poll() is None:
+        if path.exists() and asked(path, "PING") == ["+PONG"]:
+            return path
+        time.sleep(0.01)  # nothing tells when a foreign program is ready
+    raise AssertionError((path.parent / "log").read_text("utf-8"))
+
+
+def asked(path: Path, *words: str) -> list[str]:
+    """Return the lines of the server's answer, without those that give lengths."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(LONGEST_WAIT)
+        link.connect(str(path))
+        link.sendall(" ".join(words).encode() + b"\r\nQUIT\r\n")
+        answer = b"".join(iter(lambda: link.recv(4096), b"")).decode()
+    return [
+        line for line in answer.split("\r\n")[:-2] if not line.startswith(("*", "$"))
+    ]
+
+
+def test_redis_runs_as_it_is_told(redis: Path) -> None:
+    """A real server takes every line, and keeps what must not be lost."""
+    wanted = {
+        "port": "0",
+        "databases": "1",
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "no-appendfsync-on-rewrite": "no",
+        "aof-load-truncated": "yes",
+        "save": "",
+        "maxmemory": str(1 << 30),
+        "maxmemory-policy": "noeviction",
+        "unixsocketperm": "770",
+        "enable-debug-command": "no",
+        "enable-module-command": "no",
+    }
+
+    assert wanted == {name: asked(redis, "CONFIG", "GET", name)[1] for name in wanted}
+    assert 0o770 == redis.stat().st_mode & 0o777
+
+
+def test_redis_has_one_database(redis: Path) -> None:
+    """Whoever names another database gets an error, and no empty one."""
+    assert asked(redis, "SELECT", "1")[0].startswith("-ERR")
+
+
+def test_redis_may_grow_within_its_unit() -> None:
+    """The unit's memory holds the data twice, for the child that rewrites the file."""
+    conf = (DEPLOY / "redis.conf").read_text("utf-8")
+    held = re.search(r"^maxmemory (\d+)gb$", conf, re.MULTILINE)
+    unit = dict(directives(DEPLOY / "monitor-redis.service"))
+    limit = re.fullmatch(r"(\d+)M", unit["MemoryMax"])
+
+    assert held
+    assert limit
+    assert int(limit[1]) >= 2 * 1024 * int(held[1]) + 256
