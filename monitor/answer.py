@@ -15,7 +15,7 @@ from http import HTTPStatus
 from monitor.errors import Failure, Gone, Rejected, Transient
 
 LARGEST = 5 * 1024 * 1024  # bytes of a body, packed or unpacked
-PARTS = 20_000  # of a body; each costs 10 µs however small, and 256 bytes are usual
+PARTS = 10_000  # of a body; each costs 30 µs however small, and 4 KiB are usual
 MEMBERS = 100  # of a gzip body; one is usual
 LONGEST_WAIT = timedelta(hours=6)  # that a host may ask for
 REDIRECTED = frozenset({301, 302, 303, 307, 308})

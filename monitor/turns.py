@@ -30,6 +30,10 @@ class Turns:
         self._pace = pace
         self._hosts: dict[str, _Host] = {}
 
+    def __len__(self) -> int:
+        """Return how many hosts are remembered."""
+        return len(self._hosts)
+
     @asynccontextmanager
     async def at(self, name: str) -> AsyncIterator[None]:
         """

@@ -118,6 +118,11 @@ class Server:
         self.port = 0
         self.url = ""
 
+    @property
+    def open(self) -> int:
+        """How many connections are open now, as far as the server has noticed."""
+        return len(self._tasks)
+
     def accept(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:

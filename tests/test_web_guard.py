@@ -109,13 +109,14 @@ def ok(_: Request) -> Response:
     return Response(200, b"ok")
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("url", HOSTILE)
-async def test_hostile_addresses(url: str, method: str, dials: list[Any]) -> None:
-    """A hostile address is refused, and nothing at all is dialled."""
+async def test_hostile_addresses(url: str, dials: list[Any]) -> None:
+    """A hostile address is refused to all, and nothing at all is dialled."""
     async with web() as door:
         with pytest.raises((Rejected, Transient)):
-            await (door.get(url) if method == "get" else door.post_json(url, {}))
+            await door.get(url)
+        with pytest.raises((Rejected, Transient)):
+            await door.post_json(url, {})
 
     assert [] == dials
 
