@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.collect.telegram_page import read_page
+from monitor.collect.telegram_page import channel_number, read_page
 from monitor.collect.telegram_web import Telegram
 from monitor.errors import Gone, Rejected, Transient
 from monitor.item import Origin

@@ -72,7 +72,7 @@ def tidy(text: str) -> str:
 
 def line(text: str) -> str:
     """Return plain *text* on one line, as titles and names are."""
-    return tidy(text.replace("\n", " "))
+    return _single_spaced(tidy(text).replace("\n", " "))
 
 
 def line_of_html(source: str) -> str:
