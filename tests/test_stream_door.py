@@ -1,5 +1,8 @@
 """What Redis refuses, and what that means for us."""
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -146,6 +149,42 @@ async def test_a_replica_is_awaited(own: Stream, door: Door) -> None:
 
     assert 1 == (await own.accept("town", [post("1")], "c")).new
     assert "warn" == role.judgement
+
+
+async def test_a_read_that_is_broken_off_leaves_no_answer_behind(
+    own: Stream, door: Door
+) -> None:
+    """After a cancelled read every command gets its own answer."""
+    reader = own.reader(ITEMS, "filter")
+    await reader.next(1, timedelta())
+    waiting = asyncio.create_task(reader.next(1, timedelta(seconds=20)))
+    while b"flags=bU" not in await door.call("CLIENT", "LIST"):  # somebody blocks
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert waiting.cancelled()
+
+    await own.accept("town", posts(3), "c")
+
+    cursors = await asyncio.gather(*(own.cursor(f"no{n}") for n in range(9)))
+    assert ("c", [""] * 9) == (await own.cursor("town"), cursors)
+    assert 3 == len(await drained(reader))
+
+
+async def test_a_server_that_does_not_answer_is_given_up_on(
+    server: Server, door: Door
+) -> None:
+    """A server that hangs costs the time a caller has, and is used again later."""
+    assert server.pid
+    await door.call("SET", "k", "v")
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(Away, match="no answer within"):
+            await door.call("PING", patience=0.05)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+    assert b"v" == await door.call("GET", "k")
 
 
 async def test_a_server_that_evicts_is_refused(server: Server, door: Door) -> None:

@@ -150,7 +150,7 @@ async def test_others_find_the_running_one(state: Path) -> None:
 
 async def test_a_deep_state_folder_works(tmp_path: Path) -> None:
     """A path too long for a socket's address is no obstacle."""
-    state = tmp_path.joinpath(*["folder with a 'long' name"] * 8) / "state"
+    state = tmp_path.joinpath(*["a folder's 50% longer #name?"] * 8) / "state"
     server = Server(state)
     url = await server.ensure()
 
@@ -161,6 +161,13 @@ async def test_a_deep_state_folder_works(tmp_path: Path) -> None:
     assert 2 == (await stream.accept("town", posts(2), "c")).new
     await stream.aclose()
     await server.stop()
+
+
+async def test_any_name_of_a_folder_works(tmp_path: Path) -> None:
+    """Signs that mean something in an address are only signs in a path."""
+    async with Server(tmp_path / "a %41?b#c 'd'") as server:
+        stream = await Stream.connect(await server.ensure(), "one")
+        await stream.aclose()
 
 
 async def test_ctrl_c_in_the_terminal_is_not_for_it(state: Path) -> None:

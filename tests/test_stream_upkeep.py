@@ -209,6 +209,9 @@ async def test_a_dropped_letter_is_gone(stream: Stream) -> None:
         await stream.bury(entry, "x")
     first, second = await stream.dead()
 
+    for typo in ("", "1", "-", "first", f"{first.id}9-"):
+        assert not await stream.drop(typo)
+        assert not await stream.retry(typo)
     assert await stream.drop(first.id)
     assert not await stream.drop(first.id)
     assert [second] == await stream.dead()

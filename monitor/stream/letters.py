@@ -4,6 +4,7 @@ Dead letters: entries that nobody can work on, set aside with the reason.
 They stay until a person puts them back or drops them.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from monitor.stream.queues import DEAD, named
 from monitor.stream.reader import Damaged, Entry, decoded
 
 KEPT = b"entry:"  # what the fields of the entry itself are called in a letter
+ID = re.compile(r"\d{1,19}-\d{1,19}")  # people type them
 BURY, RETRY = Script("bury"), Script("retry")
 
 
@@ -68,6 +70,8 @@ async def letters(door: Door, count: int) -> list[Letter]:
 
 async def retry(door: Door, letter: str) -> bool:
     """Put a letter back at the end of its queue; return False if it cannot be."""
+    if not ID.fullmatch(letter):
+        return False
     found = await door.call("XRANGE", door.key(DEAD), letter, letter)
     if not found:
         return False
@@ -76,6 +80,8 @@ async def retry(door: Door, letter: str) -> bool:
 
 async def drop(door: Door, letter: str) -> bool:
     """Delete a letter for ever; return False if it is not there."""
+    if not ID.fullmatch(letter):
+        return False
     return bool(await door.call("XDEL", door.key(DEAD), letter))
 
 

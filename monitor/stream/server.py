@@ -23,6 +23,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Final, Self
+from urllib.parse import quote
 
 from monitor.clock import Clock, SystemClock
 from monitor.errors import Unavailable
@@ -37,6 +38,7 @@ STOPPING = timedelta(seconds=10)
 TICK = timedelta(milliseconds=20)
 LOG_KEPT = 1 << 20  # bytes
 CLOCK: Final = SystemClock()
+CONTAINER: Final = Path("/sys/fs/cgroup/memory.max")  # "max" where there is no limit
 
 # Paths are relative to the folder of the data, so that no depth of it is too deep.
 SETTINGS: Final = """\
@@ -53,9 +55,9 @@ maxmemory {maxmemory}
 maxmemory-policy noeviction
 """
 
-# Linux tells the server to stop when its parent dies, even by SIGKILL.  A parent that
-# died before it could be asked for is noticed by its number.  A `preexec_fn` could do
-# the same, but may deadlock in a program with threads.
+# Linux tells the server to stop when the thread that started it ends, so also when its
+# process is killed.  A parent that died before this could be asked for is noticed by
+# its number.  A `preexec_fn` could do the same, but may deadlock beside other threads.
 BOUND: Final = """\
 import ctypes, os, sys
 parent, *command = sys.argv[1:]
@@ -98,7 +100,7 @@ class Server:
 
         Args:
             binary: The server to start; by default `find_binary`.
-            maxmemory: In bytes; by default half of the machine's memory.
+            maxmemory: In bytes; by default half of what the machine or container has.
         """
         self._state = state.absolute()
         self._clock = clock
@@ -117,7 +119,7 @@ class Server:
     async def running_url(state: Path) -> str | None:
         """Return the address of the server that runs on *state*, or None."""
         near = _near(state / SOCKET)
-        return f"unix://{near}" if await _ask(near) else None
+        return _url(near) if await _ask(near) else None
 
     async def ensure(self) -> str:
         """
@@ -139,7 +141,7 @@ class Server:
                 self._start()
             await self._clock.sleep(TICK)
             waited += TICK
-        return f"unix://{near}"
+        return _url(near)
 
     async def stop(self) -> None:
         """Stop the server if it was started here, and wait until it is gone."""
@@ -177,7 +179,7 @@ class Server:
     def _spawn(self, lock: IO[bytes]) -> subprocess.Popen[bytes]:
         data = self._state / "redis"
         data.mkdir(mode=0o700, exist_ok=True)
-        settings = SETTINGS.format(maxmemory=self._maxmemory or _half_of_memory())
+        settings = SETTINGS.format(maxmemory=self._maxmemory or _memory() // 2)
         (data / "redis.conf").write_text(settings, "utf-8")
         _shorten(data / "server.log")
         command = [str(self._binary or find_binary()), "redis.conf"]
@@ -214,6 +216,10 @@ async def _ask(socket: Path) -> str | None:
                 writer.close()
         return answer.decode("ascii", "replace").lstrip("+-").partition(" ")[0].strip()
     return None
+
+
+def _url(socket: Path) -> str:
+    return f"unix://{quote(str(socket))}"  # a folder may be called "50% off?"
 
 
 def _near(socket: Path) -> Path:
@@ -267,8 +273,14 @@ def _version(binary: Path) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def _half_of_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+def _memory() -> int:
+    """Return the machine's memory in bytes, or what a container has of it."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = CONTAINER.read_text("ascii").strip()
+    except OSError:
+        return machine
+    return min(machine, int(limit)) if limit.isdigit() else machine
 
 
 def _shorten(log: Path) -> None:
