@@ -16,7 +16,10 @@ from monitor.stream.server import find_binary
 DEPLOY = Path(__file__).parent.parent / "deploy"
 ROLES = ("collect", "filter", "alert", "deliver", "archive")
 UNITS = [*(f"monitor@{role}.service" for role in ROLES), "monitor-redis.service"]
-FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
+KINDS = (".service", ".target", ".conf", ".sysusers", ".tmpfiles")
+FILES = sorted(
+    path for path in DEPLOY.rglob("*.*") if path.suffix in KINDS and path.is_file()
+)
 COMMENT = ("#", ";")
 ONLINE = ("monitor@collect.service", "monitor@deliver.service")
 PROGRAM = re.compile(r"^ExecStart=\S+", re.MULTILINE)
@@ -119,6 +122,20 @@ def test_the_units_start_what_the_program_offers() -> None:
     ]  # fmt: skip
 
     assert "/usr/bin/monitor run %i -c /etc/monitor/monitor.yaml" == started
+
+
+def test_the_guide_knows_every_place() -> None:
+    """Each file and folder that the units name is one that the guide tells of."""
+    guide = (DEPLOY.parent / "docs" / "systemd.md").read_text("utf-8")
+    places = {
+        place.split(":")[-1]
+        for path in FILES
+        for _, value in directives(path)
+        for place in re.findall(r"(?:bot-token:)?/(?:etc|var|usr)/[\w/.-]+", value)
+    }
+
+    assert places
+    assert {place for place in places if place not in guide} == set()
 
 
 def directives(path: Path) -> Iterator[tuple[str, str]]:
