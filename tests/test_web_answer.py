@@ -59,7 +59,7 @@ def test_retry_after_a_date(seconds: int) -> None:
     assert min(timedelta(seconds=max(seconds, 0)), HOURS) == retry_after(at, NOW)
 
 
-@given(st.text() | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ [-+]?\w+"))
+@given(st.text(max_size=40) | st.text("MonTueJanGMT0123456789:, +-", max_size=40))
 def test_retry_after_anything(value: str) -> None:
     """Whatever a server writes there, it is a wait within bounds or none."""
     wait = retry_after(value, NOW)
