@@ -25,6 +25,7 @@ from tests.loopback import Answer, Raw, Request, Response, json_response, serve
 BOT = "123456:a-bot-of-tests"
 LENGTH = 4096
 TOO_MANY, FORBIDDEN, UNAUTHORIZED, NOT_FOUND, BAD = 429, 403, 401, 404, 400
+EDITED = {"chat_id", "message_id", "text", "parse_mode", "link_preview_options"}
 NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are "
     "exactly the same as a current content and reply markup of the message"
@@ -201,6 +202,10 @@ class BotApi:
 
     def _edit(self, body: dict[str, Any]) -> Message:
         chat = self._reach(body)
+        if (
+            unknown := body.keys() - EDITED
+        ):  # the server ignores it; we mean nothing by it
+            raise Refused(BAD, f"no parameter of an edit: {', '.join(unknown)}")
         before = self._current.get((chat, body["message_id"]))
         if before is None:
             raise Refused(BAD, "message to edit not found")

@@ -279,6 +279,8 @@ def test_a_deletion_strikes_the_text() -> None:
     assert "<b>🗑 Удалено: Опасность БПЛА — Белгородская область</b>" == lines[0]
     assert "🗑 Удалено в источнике 04:35 UTC" == lines[2]
     assert "<blockquote expandable><s>Тревога</s></blockquote>" == lines[3]
+    titled = html(deleted(match("Тревога", title="Важно")))
+    assert "<blockquote expandable><s>Важно</s><s>\nТревога</s></blockquote>" in titled
 
 
 def test_a_title_stands_in_the_quote() -> None:
