@@ -47,6 +47,9 @@ lock: $(VENV)/.dev ## resolve the dependencies anew (needs uv)
 	@uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --no-annotate -q --extra embedded --group dev -o requirements-dev.lock
 
+deb: $(VENV)/.run ## a Debian package in dist/, for the Python of this machine
+	@deploy/deb
+
 clean: ## remove what the other words made, but no data of yours
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
