@@ -76,7 +76,7 @@ def test_an_empty_batch_is_no_work(archive: Archive) -> None:
     assert 0 == archive.store()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_values_come_back_byte_for_byte(data: st.DataObject) -> None:
     """

@@ -29,10 +29,10 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 def blocks() -> list[Item]:
     """Return three posts that fill three blocks of a file."""
-    return [post(number, text=os.urandom(1 << 20).hex()) for number in (1, 2, 3)]
+    return [post(number, text=os.urandom(1 << 19).hex()) for number in (1, 2, 3)]
 
 
-@pytest.mark.parametrize("cut", [1, 48, 49, 60, 700_000])
+@pytest.mark.parametrize("cut", [1, 48, 49, 300_000])
 def test_a_truncated_file_is_noticed_and_mended(archive: Archive, cut: int) -> None:
     """Reading says so, and all that is intact is in the file that follows it."""
     items = blocks()
@@ -365,7 +365,7 @@ print(point)
 
 
 @pytest.mark.parametrize(
-    ("act", "every"), [("store", 17), ("roll", 53), ("prune", 37), ("rebuild", 61)]
+    ("act", "every"), [("store", 29), ("roll", 97), ("prune", 61), ("rebuild", 127)]
 )
 def test_a_kill_at_any_line_loses_nothing(
     archive: Archive, tmp_path: Path, act: str, every: int

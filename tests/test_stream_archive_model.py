@@ -115,7 +115,7 @@ def by_key(item: Item) -> str:
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "5")),
+    max_examples=int(os.environ.get("EXAMPLES", "3")),
     stateful_step_count=12,
     deadline=None,
 )
