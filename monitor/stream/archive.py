@@ -300,7 +300,7 @@ class Archive:
         """Return the rows of one day: of the base, of the file, or of both."""
         path = self._path(kind, day)
         hot = hotbase.select(base, kind.name, *window.question())
-        if state and _is_all_hot(path, state):
+        if state and hotbase.has_all_of(path, state):
             return hot
         filed = filter(window.holds, kinds.parsed(path, kind, dayfile.lines(path)))
         if state is None or state.is_pruned:
@@ -407,20 +407,6 @@ def _store(base: sqlite3.Connection, rows: Iterable[Row]) -> int:
     return sum(
         hotbase.store(base, kind, day, part) for (kind, day), part in days.items()
     )
-
-
-def _is_all_hot(path: Path, state: State) -> bool:
-    """
-    Tell whether the base has all that the file has.
-
-    It has not where rows were pruned, or where the file is not the one it wrote:
-    the base was lost meanwhile, or put back from a copy.
-    """
-    if state.partial:
-        return False
-    if not path.exists():
-        return True
-    return state.seal is not None and dayfile.seal_of(path) in {None, state.seal}
 
 
 def _load_files(base: sqlite3.Connection, folder: Path, since: date) -> Iterator[Path]:

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monitor.errors import Transient, Unavailable
-from monitor.stream.dayfile import MODE, Damaged, Seal, aside, sync_folder
+from monitor.stream.dayfile import MODE, Damaged, Seal, aside, seal_of, sync_folder
 
 VERSION = 1
 PATIENCE = 10.0  # seconds; a checkpoint of a large base takes one or two
@@ -248,6 +248,20 @@ def select(
     """
     found = base.execute(SELECT, (kind, start, end, sources))
     return map(Row._make, found)
+
+
+def has_all_of(path: Path, state: State) -> bool:
+    """
+    Tell whether the base, with a day in this *state*, has all that its file has.
+
+    It has not where rows were pruned, or where the file is not the one it wrote:
+    the base was lost meanwhile, or put back from a copy.
+    """
+    if state.partial:
+        return False
+    if not path.exists():
+        return True
+    return state.seal is not None and seal_of(path) in {None, state.seal}
 
 
 def keys(base: sqlite3.Connection, kind: str, day: date) -> set[str]:
