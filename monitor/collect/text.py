@@ -37,6 +37,7 @@ _SIMPLE = re.compile(
     r"""</?([a-zA-Z][a-zA-Z0-9:-]*+)"""
     r"""(?:[^<>"'=]++|=\s*+(?:"[^"<>]*+"|'[^'<>]*+'|(?!["'])))*+>"""
 )
+_OPENING = re.compile(r"<(?=[a-zA-Z/!?])")
 _NAME = re.compile(r"/?[a-zA-Z][a-zA-Z0-9:-]*")
 # A quote counts only after "=": <a title=it's> ends where it seems to.
 _REST = re.compile(r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+>""")
@@ -133,9 +134,9 @@ class _Scan:
     def marked(self) -> str:
         """Return the source with marks for its tags, still escaped."""
         position = 0
-        while (tag := self.source.find("<", position)) >= 0:
-            self._say(self.source[position:tag])
-            position = self._markup(tag)
+        while tag := _OPENING.search(self.source, position):
+            self._say(self.source[position : tag.start()])
+            position = self._markup(tag.start())
         self._say(self.source[position:])
         return "".join(self.pieces)
 
@@ -156,7 +157,7 @@ class _Scan:
                 return self._element(name[0].lower(), end)
             if self._is_cut_tag(name.end()):
                 return len(self.source)
-        elif self.source.startswith(("<!", "<?", "</"), start):
+        else:
             return self._end_of_declaration(start)
         self._say("<")
         return start + 1
