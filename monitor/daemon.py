@@ -6,9 +6,10 @@ before made, and read from top to bottom it lists what the program consists of.
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ from monitor.poll import Poller
 from monitor.secret import Secret
 from monitor.stream import ITEMS, MATCHES, QUEUES, Reader, Server, Stream, outbox
 from monitor.stream.archive import Archive
+from monitor.stream.dayfile import Damaged
 from monitor.systemd import lock_of, notify, only_one, watchdog_interval
 from monitor.web import Web
 
@@ -120,7 +122,7 @@ class Daemon:
         if self._poller:
             self._poller.replace(settings.sources)
         for courier in self._couriers:
-            courier.know(settings.subscribers, settings.origins)
+            _introduce(settings, courier)
         for name in ("state", "redis", "sinks", "allow", "pace"):
             if getattr(old, name) != getattr(settings, name):
                 self._log.warning("restart_needed", changed=name)
@@ -147,24 +149,25 @@ class Daemon:
             url = await self._server.ensure()
         owner = _instance(settings.state)
         sinks = [sink.name for sink in settings.sinks]
-        deadline = self._clock.monotonic() + PATIENCE.total_seconds()
-        while True:
-            try:
-                stream = await Stream.connect(
-                    url, owner, sinks=sinks, clock=self._clock
-                )
-                break
-            except Transient as failure:
-                if self._clock.monotonic() > deadline:
-                    raise Unavailable(str(failure)) from None
-                self._log.warning("redis_awaited", why=str(failure))
-                await self._clock.sleep(timedelta(seconds=2))
+        stream = await self._reached(url, owner, sinks)
         stack.push_async_callback(stream.aclose)
         for fact in stream.facts:
             if fact.judgement == "warn":
                 said = f"{fact.name} is {fact.value}: {fact.advice}"
                 self._log.warning("redis_unfit", why=said)
         return stream
+
+    async def _reached(self, url: str, owner: str, sinks: Sequence[str]) -> Stream:
+        """Connect to a Redis that may come up only after us."""
+        deadline = self._clock.monotonic() + PATIENCE.total_seconds()
+        while True:
+            try:
+                return await Stream.connect(url, owner, sinks=sinks, clock=self._clock)
+            except Transient as failure:
+                if self._clock.monotonic() > deadline:
+                    raise Unavailable(str(failure)) from None
+                self._log.warning("redis_awaited", why=str(failure))
+                await self._clock.sleep(timedelta(seconds=2))
 
     def _collecting(self, stack: AsyncExitStack, stream: Stream, web: Web) -> Stage:
         poller = self._poller = Poller(stream, web, self._clock)
@@ -196,18 +199,18 @@ class Daemon:
         for sink in self._settings.sinks:
             reader = stream.reader(outbox(sink.name), "deliver")
             courier = Courier(sink, reader, stream, web, self._clock)
-            courier.know(self._settings.subscribers, self._settings.origins)
+            _introduce(self._settings, courier)
             self._couriers.append(courier)
             yield Stage(f"deliver:{sink.name}", courier.turn, (reader,))
 
     def _archiving(self, stack: AsyncExitStack, stream: Stream) -> Iterator[Stage]:
-        archive = Archive(self._settings.state / "archive")
+        archive = self._open_archive()
         stack.callback(archive.close)
         calendar = AsyncIOScheduler(timezone="UTC")
         calendar.add_job(
             self._keep_house, CronTrigger(hour=0, minute=10), args=(archive, stream)
         )
-        calendar.add_job(stream.trim, CronTrigger(second=30))
+        calendar.add_job(self._trim, CronTrigger(second=30), args=(stream,))
         calendar.start()
         stack.callback(calendar.shutdown, wait=False)
         for queue in QUEUES:
@@ -218,13 +221,38 @@ class Daemon:
 
             yield Stage(f"archive:{queue.name}", turn, (reader,))
 
+    def _open_archive(self) -> Archive:
+        """Return the archive; one whose base is damaged is rebuilt from its files."""
+        folder = self._settings.state / "archive"
+        try:
+            return Archive(folder)
+        except Damaged as damage:
+            self._log.error("archive_damaged", why=str(damage))
+            today = self._clock.now().date()
+            rebuilt = Archive.rebuild(folder, today, since=today - HOT)
+            self._log.warning("archive_rebuilt", rows=rebuilt.rows,
+                              aside=str(rebuilt.aside))  # fmt: skip
+            return Archive(folder)
+
+    async def _trim(self, stream: Stream) -> None:
+        with suppress(Transient):  # in a minute is soon enough
+            await stream.trim()
+
     async def _keep_house(self, archive: Archive, stream: Stream) -> None:
         """Once a day: write the finished days, and forget what is long past."""
         today = self._clock.now().date()
-        await asyncio.to_thread(archive.roll, today)
-        await asyncio.to_thread(archive.prune, today - HOT)
-        for source in self._settings.sources:
-            await stream.forget(source.origin.source, today - SEEN)
+        try:
+            rolled = await asyncio.to_thread(archive.roll, today)
+            pruned = await asyncio.to_thread(archive.prune, today - HOT)
+            for source in self._settings.sources:
+                await stream.forget(source.origin.source, today - SEEN)
+        except Transient as failure:  # tomorrow is soon enough; nothing is lost
+            self._log.error("house_not_kept", why=str(failure))
+            return
+        doubts = [*rolled.aside, *rolled.missing, *pruned.kept]
+        if doubts:
+            self._log.error("archive_doubtful", what=[str(doubt) for doubt in doubts])
+        self._log.info("days_written", files=len(rolled.written), pruned=pruned.rows)
 
     async def _work(self, stages: Sequence[Stage], stream: Stream) -> None:
         """Turn the stages until the end, then give them time to finish theirs."""
@@ -324,9 +352,19 @@ class Daemon:
                 loop.remove_signal_handler(number)
 
 
+def _introduce(settings: Settings, courier: Courier) -> None:
+    """Let *courier* know whom it carries to, and what of."""
+    courier.know(settings.subscribers, settings.origins, settings.names)
+
+
 def _instance(state: Path) -> str:
     """Return what this state's processes are called in Redis, the same for ever."""
     path = state / "instance"
-    if not path.exists():
-        path.write_text(uuid4().hex, "ascii")
+    with suppress(FileExistsError):
+        fresh = path.with_name(f"instance.{os.getpid()}")
+        fresh.write_text(uuid4().hex, "ascii")
+        try:
+            os.link(fresh, path)  # of several processes that start, one is first
+        finally:
+            fresh.unlink()
     return path.read_text("ascii").strip()

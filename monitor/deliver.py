@@ -102,13 +102,18 @@ class Courier:
         self._told_dead = False
         self._subscribers: Mapping[str, Subscriber] = {}
         self._origins: Mapping[str, Origin] = {}
+        self._names: Mapping[str, str] = {}
 
     def know(
-        self, subscribers: Iterable[Subscriber], origins: Mapping[str, Origin]
+        self,
+        subscribers: Iterable[Subscriber],
+        origins: Mapping[str, Origin],
+        names: Mapping[str, str],
     ) -> None:
-        """Carry to these subscribers, and tell of these sources, from now on."""
+        """Carry to these subscribers from now on, and use these names of places."""
         self._subscribers = {one.name: one for one in subscribers}
         self._origins = origins
+        self._names = names
 
     async def turn(self, block: timedelta = BLOCK) -> int:
         """
@@ -230,15 +235,9 @@ class Courier:
     async def _tell(self, opened: _Open, subscriber: Subscriber, todo: Step) -> None:
         """Send or edit one message, and settle it; see `_attempt`."""
         name, envelope = subscriber.name, opened.envelope
-        source = envelope.match.item.source
-        origin = self._origins.get(source) or Origin(source=source)
-        alert = Alert(match=envelope.match, origin=origin, was=envelope.was)
         to = await self._stream.moved(self.sink.name, subscriber.to)
-        await self._turn_of(to)
-        self._sending.add(name)
         try:
-            async with self._slots:
-                message = await self._send(alert, to, todo)
+            message = await self._in_turn(self._alert(envelope, todo), to, name, todo)
             outcome: Outcome = "edited" if todo.action == "edit" else "delivered"
             await self._settle(opened, name, outcome, message, _reasons(envelope))
         except Moved as moved:
@@ -273,15 +272,33 @@ class Courier:
         await self._stream.park(self.sink.name, name, str(refusal))
         await self._settle(opened, name, "dead", why=str(refusal))
 
-    async def _turn_of(self, to: str) -> None:
-        """Wait until the pace allows a message to *to*, and count it."""
+    def _alert(self, envelope: Envelope, todo: Step) -> Alert:
+        """Return what is to be said; who was never told before learns of no change."""
+        source = envelope.match.item.source
+        return Alert(
+            match=envelope.match,
+            origin=self._origins.get(source) or Origin(source=source),
+            was=envelope.was if todo.action == "edit" else None,
+            names=self._names,
+        )
+
+    async def _in_turn(self, alert: Alert, to: str, name: str, todo: Step) -> str:
+        """
+        Send or edit when the pace allows it and one of few is free to do so.
+
+        Whoever waits for the pace holds no place: a flooded chat delays nobody.
+        """
         while True:
             now = self._clock.monotonic()
             ready = self._pacer.ready_at(to, now)
-            if ready <= now:
-                self._pacer.took(to, now)
-                return
-            await self._clock.sleep(timedelta(seconds=ready - now))
+            if ready > now:
+                await self._clock.sleep(timedelta(seconds=ready - now))
+            async with self._slots:
+                now = self._clock.monotonic()
+                if self._pacer.ready_at(to, now) <= now:
+                    self._pacer.took(to, now)
+                    self._sending.add(name)
+                    return await self._send(alert, to, todo)
 
     async def _settle(
         self,

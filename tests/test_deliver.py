@@ -125,7 +125,7 @@ async def office(stream: Stream, clock: FakeClock) -> AsyncIterator[Office]:
     web = Web(clock)
     reader = stream.reader(outbox("chat"), "deliver")
     courier = Courier(sink, reader, stream, web, clock)
-    courier.know(PEOPLE, {})
+    courier.know(PEOPLE, {}, {})
     try:
         yield Office(stream, sink, courier)
     finally:

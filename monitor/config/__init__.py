@@ -19,13 +19,22 @@ from monitor.config.document import Document, Path_, Problem
 from monitor.config.shape import Included, Main, SecretRef, SourceBlock
 from monitor.config.wording import hint, problem_of
 from monitor.errors import Misconfigured
-from monitor.filter import Filter, PlaceEntry, Rule, SignalEntry, TopicEntry
+from monitor.filter import (
+    Filter,
+    Mistaken,
+    PlaceEntry,
+    Rule,
+    SignalEntry,
+    TopicEntry,
+)
+from monitor.filter import Problem as FilterProblem
 from monitor.item import Origin
 from monitor.secret import Secret
 from monitor.web import Network
 
 LISTS = ("sources", "sinks", "subscribers", "rules", "topics", "signals", "places")
 NAMED = ("sources", "sinks", "subscribers", "rules", "topics")
+COUNTRIES = ("RU", "UA")  # above every region; a national source's home
 UNVOUCHED = "independent"  # how a channel speaks whose standing nobody vouches for now
 
 
@@ -59,6 +68,12 @@ class Settings:
     def origins(self) -> Mapping[str, Origin]:
         """What is known of each source, by its name."""
         return {source.origin.source: source.origin for source in self.sources}
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What each place is called, by its id."""
+        places = self.filter.gazetteer
+        return {place: places.name(place) for place in places}
 
 
 @dataclass(slots=True)
@@ -102,6 +117,29 @@ def shipped() -> Path:
     """Return the folder of topics, places and rules that come with the program."""
     inside = Path(__file__).parent.parent / "shipped"  # an installed copy
     return inside if inside.is_dir() else Path(__file__).parents[2] / "config"
+
+
+def with_rules(settings: Settings, file: Path) -> Filter:
+    """
+    Return what would judge by the rules in *file* instead of those in use.
+
+    Raises:
+        Misconfigured: They cannot be used; the text names every mistake.
+    """
+    files = _Files(file, date.min)
+    _read(files, file, Included)
+    for kind in ("topics", "signals", "places"):
+        files.blocks[kind] += [
+            (block, Document(str(settings.file), []), ())
+            for block in getattr(settings, kind)
+        ]
+    _no_name_twice(files)
+    reader = _filter(
+        files, *(files.of(k) for k in ("places", "topics", "signals", "rules"))
+    )
+    if reader is None or files.problems:
+        raise Misconfigured("\n".join(map(str, sorted(files.problems))))
+    return reader
 
 
 def schema() -> dict[str, Any]:
@@ -157,7 +195,8 @@ def _build(files: _Files, root: Main) -> Settings | None:
     sinks = tuple(_sinks(files))
     _subscribers_reach_sinks(files)
     reader = _filter(files, places, topics, signals, rules)
-    _places_are_known(files, reader)
+    if reader is not None:
+        _places_are_known(files, reader)
     if reader is None or any(p.level == "error" for p in files.problems):
         return None
     return Settings(
@@ -313,11 +352,67 @@ def _filter(
     signals: Sequence[SignalEntry],
     rules: Sequence[Rule],
 ) -> Filter | None:
-    raise NotImplementedError
+    """Return what reads and judges posts, or None and the problems noted."""
+    try:
+        return Filter(places, topics, signals, rules)
+    except Mistaken as mistakes:
+        for problem in mistakes.problems:
+            document, path = _block_of(files, problem)
+            path = (*path, *_keys(problem.field))
+            if problem.index is not None:
+                path = (*path, problem.index)
+            files.say(document, path, f"{problem.name}: {problem.message}")
+    return None
 
 
-def _places_are_known(files: _Files, reader: Filter | None) -> None:
-    raise NotImplementedError
+def _keys(field: str) -> Path_:
+    """Return the way that a dotted name such as ``pairs.0.things`` describes."""
+    return tuple(int(part) if part.isdigit() else part for part in field.split("."))
+
+
+def _block_of(files: _Files, problem: FilterProblem) -> tuple[Document, Path_]:
+    """Return where the block stands that a problem is about."""
+    if problem.kind == "place":
+        return _place_of(files, problem.name)
+    named = [
+        one for one in files.blocks[f"{problem.kind}s"] if one[0].name == problem.name
+    ]
+    _, document, path = named[-1]  # of two with one name, the later is one too many
+    return document, path
+
+
+def _place_of(files: _Files, id_: str) -> tuple[Document, Path_]:
+    """Return where the last place with this full id stands."""
+    found = [
+        (document, (*path, *way))
+        for entry, document, path in files.blocks["places"]
+        for way in _ways_to(entry, id_)
+    ]
+    return found[-1]
+
+
+def _ways_to(entry: PlaceEntry, id_: str) -> Iterator[Path_]:
+    if entry.id == id_:
+        yield ()
+    elif id_.startswith(f"{entry.id}."):
+        rest = id_.removeprefix(f"{entry.id}.")
+        for i, inner in enumerate(entry.places):
+            for way in _ways_to(inner, rest):
+                yield ("places", i, *way)
+
+
+def _places_are_known(files: _Files, reader: Filter) -> None:
+    """Note every home and every subscriber's place that no file of places has."""
+    known = {*COUNTRIES, *reader.gazetteer}
+    for block, document, path in files.blocks["sources"]:
+        if block.home and block.home not in known:
+            said = f"no place is called {block.home!r}{hint(block.home, [*known])}"
+            files.say(document, (*path, "home"), said)
+    for block, document, path in files.blocks["subscribers"]:
+        for i, place in enumerate(block.places):
+            if place not in known:
+                said = f"no place is called {place!r}{hint(place, [*known])}"
+                files.say(document, (*path, "places", i), said)
 
 
 def _shown(path: Path) -> str:

@@ -27,7 +27,14 @@ from pydantic_core import PydanticCustomError
 
 from monitor.alert import SINKS, Pace, Subscriber
 from monitor.collect import SOURCES
-from monitor.filter import Expectation, PlaceEntry, Rule, SignalEntry, TopicEntry
+from monitor.filter import (
+    Expectation,
+    Pair,
+    PlaceEntry,
+    Rule,
+    SignalEntry,
+    TopicEntry,
+)
 from monitor.item import Voice
 from monitor.secret import Secret
 
@@ -155,7 +162,7 @@ class TelegramBlock(Block):
 def shape(kind: str, component: type, common: type[Block]) -> type[Block]:
     """Return the model of a block that makes a *component*, from its own fields."""
     hints = get_type_hints(component)
-    own: dict[str, Any] = {"kind": (Literal[kind], ...)}  # type: ignore[valid-type]
+    own: dict[str, Any] = {"kind": (Literal[kind], ...)}
     for part in fields(component):
         if part.name in INJECTED or not part.init:
             continue
@@ -175,8 +182,11 @@ def _typed(hint: Any) -> Any:
     }.get(hint, hint)
 
 
-for _part in (Subscriber, Rule, Expectation, PlaceEntry, TopicEntry, SignalEntry, Pace):
-    _part.__pydantic_config__ = STRICT  # type: ignore[union-attr]
+PARTS: tuple[Any, ...] = (
+    Subscriber, Rule, Expectation, PlaceEntry, TopicEntry, SignalEntry, Pair, Pace,
+)  # fmt: skip
+for _part in PARTS:  # they know nothing of pydantic, and are as strict as the rest
+    _part.__pydantic_config__ = STRICT
 
 SOURCE_BLOCKS = {kind: shape(kind, made, SourceBlock) for kind, made in SOURCES.items()}
 SINK_BLOCKS = {kind: shape(kind, made, SinkBlock) for kind, made in SINKS.items()}

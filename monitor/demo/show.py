@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 
 from monitor import config, log
 from monitor.clock import Clock, SystemClock
@@ -26,6 +27,7 @@ from monitor.stream import Server, Stream
 from monitor.stream.archive import Archive
 
 SPEED = 7_200.0  # three days of the recording take half a minute
+WIDTH = 79  # columns
 LOOK = timedelta(milliseconds=100)
 PATIENCE = timedelta(seconds=60)  # with what is still on its way at the end
 SUMMARY = """
@@ -132,11 +134,11 @@ async def _reached(settings: Settings, clock: Clock) -> Stream:
 
 def _introduction(told: Recording) -> str:
     channels = len(told.head.channels)
-    return (
-        f"{told.head.reconstruction}\n\n"
+    served = (
         f"{channels} channels and a feed are served on loopback, and the daemon reads "
         f"them as it would read the real ones.\n"
     )
+    return "\n\n".join(fill(text, WIDTH) for text in (told.head.reconstruction, served))
 
 
 def _summary(settings: Settings, told: Recording) -> str:
