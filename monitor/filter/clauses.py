@@ -1,0 +1,152 @@
+"""
+Sentences and clauses, and what turns the meaning of one round.
+
+"Опасность снята" and "опасность не снята", "отбой" and "до отбоя", "сирена" and
+"если услышите сирену" share their words.  What tells them apart stands in the same
+clause, so a text is cut into clauses first.  A comma ends a clause, unless what
+follows it is only inserted: "угроза, объявленная утром, снята".
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from monitor.filter.fold import folded_words
+from monitor.filter.words import Words
+
+
+def _folded(words: str) -> frozenset[bytes]:
+    return frozenset(folded_words(words))
+
+
+def _begun(words: str) -> tuple[bytes, ...]:
+    return tuple(folded_words(words))
+
+
+NEGATIONS = _folded(
+    "не ни нет без нельзя никто ничего нема немає ні ніхто not no never without none"
+    " nobody neither isn't wasn't hasn't aren't weren't haven't nor"
+)
+FUTURE = _begun(
+    "будет будут прозвуч зазвуч сообщ объявят оповест дадут ждите жд ожида ждат до"
+    " после буде будуть повідом чекай очіку оголосят поступит until once after"
+    " await will wait soon скоро пока"
+)
+CONDITIONS = _folded(
+    "если якщо if когда коли when при случае разі case услышав увидев почувши слышите"
+    " услышите напоминаем нагадуємо памятка правила алгоритм whenever"
+)
+LASTING = _begun(
+    "сохран продолж остае остаю действует действую триває збері залиша remain continu"
+    " still ongoing persist ще еще"
+)
+PAST = _folded(
+    "была был были было ранее раньше длилась длился действовала действовал объявлялась"
+    " объявлялся объявляли звучала звучали вчера накануне раніше була був було були"
+    " тривала вчора was were earlier had yesterday lasted напомним"
+)
+CONTRAST = _folded("но однако а але проте but however зато however хотя тогда")
+INSERTED = _begun(
+    "объявленн введенн действовавш котор начавш оголошен введен раніш announced which"
+    " declared issued"
+)
+ACCORDING = _begun(
+    "предварительн уточненн данным информаци оперативн попередн уточнен даними"
+    " счастью последним словам состоянию"
+)
+SHORTENED = _folded(
+    "г с п х д м ул пос обл р-н им н т е др пр пл вул св st mr mrs ст пер тел кв"
+)
+ENDS = frozenset(".!?\n;…•")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Words from *first* to *last*, and the number of their sentence."""
+
+    first: int
+    last: int
+    sentence: int
+
+
+class Clauses:
+    """A text cut into clauses."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words.folded
+        self.all: list[Clause] = []
+        self._of: list[int] = []
+        self._breaks = set()
+        sentence = first = 0
+        inserted = False
+        for index in range(1, len(words.folded) + 1):
+            gap = words.gap(index)
+            ends = index == len(words.folded) or self._ends(words, index, gap)
+            if not ends and "," in gap:
+                if inserted or self._inserts(index):
+                    inserted = not inserted
+                    continue
+            elif not ends and not self._turns(index, gap):
+                continue
+            self.all.append(Clause(first, index - 1, sentence))
+            self._of += [len(self.all) - 1] * (index - first)
+            if "\n" in gap:
+                self._breaks.add(len(self.all))
+            first, sentence = index, sentence + ends
+            inserted = inserted and not ends
+
+    def at(self, index: int) -> Clause:
+        """Return the clause in which the word at *index* stands."""
+        return self.all[self._of[index]]
+
+    def begins_line(self, clause: Clause) -> bool:
+        """Whether *clause* begins a line of its own."""
+        return self._of[clause.first] in self._breaks
+
+    def words_of(self, clause: Clause, first: int = 0, last: int = -1) -> list[bytes]:
+        """Return the words of *clause* that lie outside *first* to *last*."""
+        return [
+            self.words[i]
+            for i in range(clause.first, clause.last + 1)
+            if not first <= i <= last
+        ]
+
+    def sentence(self, number: int) -> tuple[int, int]:
+        """Return the first and the last word of a sentence."""
+        inside = [clause for clause in self.all if clause.sentence == number]
+        return inside[0].first, inside[-1].last
+
+    def near(self, first: int, last: int, reach: tuple[int, int]) -> Iterator[bytes]:
+        """Yield the words of one clause that stand near *first* to *last*."""
+        clause_first, clause_last = self.at(first).first, self.at(last).last
+        yield from self.words[max(clause_first, first - reach[0]) : first]
+        yield from self.words[last + 1 : min(clause_last, last + reach[1]) + 1]
+
+    def _ends(self, words: Words, index: int, gap: str) -> bool:
+        """Whether a sentence ends before the word at *index*."""
+        marks = ENDS.intersection(gap)
+        if not marks:
+            return any(ord(c) > 0x2600 for c in gap)  # a picture  # noqa: PLR2004
+        if marks == {"."} and gap.startswith("."):
+            start = words.spans[index][0]
+            following = words.text[start]
+            short = words.folded[index - 1] in SHORTENED
+            return not short and (gap != "." or not following.isdigit())
+        return True
+
+    def _turns(self, index: int, gap: str) -> bool:
+        return self.words[index] in CONTRAST or "(" in gap or ")" in gap
+
+    def _inserts(self, index: int) -> bool:
+        word = self.words[index]
+        following = self.words[index + 1] if index + 1 < len(self.words) else b""
+        if word.startswith(INSERTED):
+            return True
+        return word in _SMALL and following.startswith(ACCORDING)
+
+
+def starts_like(words: Iterable[bytes], beginnings: tuple[bytes, ...]) -> bool:
+    """Whether one of *words* begins like one of *beginnings*."""
+    return any(word.startswith(beginnings) for word in words)
+
+
+_SMALL = _folded("по к за на")

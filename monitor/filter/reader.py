@@ -1,0 +1,177 @@
+"""
+One text, read once: places, topics, words, signal and language.
+
+A title is read together with the text, in front of it; spans point into the text
+only.  Links, @names and the last line that asks to subscribe are not read.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from monitor.filter import surroundings as around
+from monitor.filter.fold import fold, hide_addresses
+from monitor.filter.language import language_of
+from monitor.filter.places import Gazetteer, Named
+from monitor.filter.resolver import Mention, Resolver
+from monitor.filter.rules import Feature
+from monitor.filter.signal import Cue, signal_of
+from monitor.filter.topics import About, topics_of, uncovered
+from monitor.filter.words import Hit, Index, Words
+from monitor.item import Item, Origin, Place, Reading, Span, Topic, Word
+
+T = TypeVar("T")
+_FOOTER = re.compile(
+    r"подписаться|подписывай|подпишись|подпишитесь|прислать новость|предложить новость"
+    r"|підписатися|підписуй|підпишись|наш канал|наш чат|мы в max|subscribe",
+    re.IGNORECASE,
+)
+LONGEST_FOOTER = 160  # characters of a last line that may be one
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A word of some rule, as it is written there, wanted or not."""
+
+    word: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    All that was found in one item, before it is told.
+
+    Attributes:
+        mentions: Names of places, with the sums that decide.
+        features: What rules may ask for.
+    """
+
+    reading: Reading
+    words: Words | None
+    mentions: Sequence[Mention]
+    cues: Sequence[Hit[Cue]]
+    features: frozenset[Feature]
+
+
+class Reader:
+    """Reads items, by one index of all that anybody asks for."""
+
+    def __init__(self, gazetteer: Gazetteer, index: Index[object]) -> None:
+        self._index = index
+        self._resolver = Resolver(gazetteer)
+        index.keep_whole(around.EVERYTHING_HYPHENATED)
+
+    @property
+    def resolver(self) -> Resolver:
+        """Who decides which places are meant."""
+        return self._resolver
+
+    def read(self, item: Item, origin: Origin) -> Found:
+        """Return what *item* says."""
+        text, start = _whole(item)
+        quiet = hide_footer(hide_addresses(text))
+        language = language_of(fold(quiet))
+        words = self._index.cut(quiet)
+        if words is None:
+            reading = Reading(language=language)
+            return Found(reading, None, (), (), _features(reading, (), item, origin))
+        hits = self._index.find(words)
+        mentions = self._resolver.resolve(words, _only(hits, Named), origin.home)
+        places = self._resolver.places(mentions, words)
+        about = uncovered(_only(hits, About))
+        cues = _only(hits, Cue)
+        asked = _only(hits, Asked)
+        signal = signal_of(cues, words, self._named(mentions), _threats(about))
+        reading = Reading(
+            places=tuple(_moved_place(place, start) for place in places),
+            topics=tuple(_moved_topic(t, start) for t in topics_of(about, words)),
+            words=tuple(_words_of(asked, words, start)),
+            signal=signal,
+            language=language,
+        )
+        features = _features(reading, asked, item, origin)
+        return Found(reading, words, mentions, cues, features)
+
+    def _named(self, mentions: Sequence[Mention]) -> dict[int, frozenset[str]]:
+        """Return which place each mention that means one means, by its first word."""
+        choices = ((m.first, self._resolver.chosen(m)) for m in mentions)
+        return {first: frozenset([c[0]]) for first, c in choices if c is not None}
+
+
+def hide_footer(text: str) -> str:
+    """Return *text* with a last line blanked that only asks to subscribe."""
+    start = text.rstrip().rfind("\n") + 1
+    if (
+        0 < start
+        and len(text) - start <= LONGEST_FOOTER
+        and _FOOTER.search(text, start)
+    ):
+        return text[:start] + " " * (len(text) - start)
+    return text
+
+
+def _whole(item: Item) -> tuple[str, int]:
+    """Return title and text in one, and where the text starts in it."""
+    if not item.title or item.text.startswith(item.title):
+        return item.text, 0
+    return f"{item.title}\n{item.text}", len(item.title) + 1
+
+
+def _only(hits: Iterable[Hit[object]], kind: type[T]) -> list[Hit[T]]:
+    return [
+        Hit(first, last, term) for first, last, term in hits if isinstance(term, kind)
+    ]
+
+
+def _threats(about: Iterable[Hit[About]]) -> dict[int, frozenset[str]]:
+    threats = ("uav", "missile", "shelling")
+    return {
+        hit.first: frozenset([hit.term.topic])
+        for hit in about
+        if hit.term.topic in threats
+    }
+
+
+def _moved(spans: Iterable[Span], start: int) -> tuple[Span, ...]:
+    return tuple((a - start, b - start) for a, b in spans if a >= start)
+
+
+def _moved_place(place: Place, start: int) -> Place:
+    return Place(
+        id=place.id,
+        name=place.name,
+        within=place.within,
+        confidence=place.confidence,
+        spans=_moved(place.spans, start),
+    )
+
+
+def _moved_topic(topic: Topic, start: int) -> Topic:
+    return Topic(name=topic.name, spans=_moved(topic.spans, start))
+
+
+def _words_of(asked: Iterable[Hit[Asked]], words: Words, start: int) -> Iterable[Word]:
+    spans: dict[str, list[Span]] = {}
+    for first, last, term in asked:
+        if term.key == "words":
+            span = (words.spans[first][0], words.spans[last][1])
+            spans.setdefault(term.word, []).append(span)
+    return (
+        Word(word=word, spans=_moved(dict.fromkeys(found), start))
+        for word, found in spans.items()
+    )
+
+
+def _features(
+    reading: Reading, asked: Iterable[Hit[Asked]], item: Item, origin: Origin
+) -> frozenset[Feature]:
+    """Return all that a rule may ask for and this item has."""
+    features: set[Feature] = {("signals", reading.signal), ("voices", origin.voice)}
+    features.add(("sources", item.source))
+    for place in reading.places:
+        features.update(("places", id_) for id_ in (place.id, *place.within))
+    features.update(("topics", topic.name) for topic in reading.topics)
+    features.update((hit.term.key, hit.term.word) for hit in asked)
+    return frozenset(features)

@@ -1,0 +1,113 @@
+"""
+Which rules a text meets.
+
+The keys of a rule are ANDed, the values of a key are ORed.  A rule hangs on the
+rarest of its keys and is looked at only when the text has one of that key's values,
+so that ten thousand rules cost what matches, not what is written.  Rules that ask
+for the same are asked once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from monitor.filter.expect import Expectation
+from monitor.item import SEVERITIES, Severity, Signal, Voice
+
+Feature = tuple[str, str]  # the key of a rule, and one of its values
+
+# From the rarest to the commonest: a rule is looked up by the first one it has.
+KEYS = ("words", "topics", "places", "sources", "signals", "voices")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """
+    What matters to somebody, and how much.
+
+    Attributes:
+        places: Ids of places; everything within them counts.
+        topics: Names of topics.
+        words: In the syntax of `words.parse`.
+        without: Words of which none may be there.
+        signals: What the text may say.
+        voices: Who may say it.
+        sources: Names of sources.
+    """
+
+    name: str
+    places: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    voices: tuple[Voice, ...] = ()
+    sources: tuple[str, ...] = ()
+    severity: Severity = "warning"
+    expect: tuple[Expectation, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """What one or several rules ask for; `anchor` is the key it hangs on."""
+
+    keys: tuple[tuple[str, frozenset[Feature]], ...]
+    without: frozenset[Feature]
+    anchor: frozenset[Feature]
+
+    def met(self, features: frozenset[Feature]) -> bool:
+        return self.without.isdisjoint(features) and not any(
+            asked.isdisjoint(features) for _, asked in self.keys
+        )
+
+    def failed(self, features: frozenset[Feature]) -> str:
+        """Return the first key that is not met, or nothing."""
+        for key, asked in self.keys:
+            if asked.isdisjoint(features):
+                return key
+        return "" if self.without.isdisjoint(features) else "without"
+
+
+class Rules:
+    """All rules, found by what a text has."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.all = tuple(rules)
+        self._conditions = [_condition(rule) for rule in rules]
+        meant: dict[_Condition, list[int]] = {}
+        for number, condition in enumerate(self._conditions):
+            meant.setdefault(condition, []).append(number)
+        self._hanging: dict[Feature, list[tuple[_Condition, list[int]]]] = {}
+        for condition, numbers in meant.items():
+            for feature in condition.anchor:
+                self._hanging.setdefault(feature, []).append((condition, numbers))
+
+    def met(self, features: frozenset[Feature]) -> list[Rule]:
+        """Return the rules that *features* meet, in the order of configuration."""
+        numbers: set[int] = set()
+        for feature in features:
+            for condition, several in self._hanging.get(feature, ()):
+                if condition.met(features):
+                    numbers.update(several)
+        return [self.all[number] for number in sorted(numbers)]
+
+    def failed(self, features: frozenset[Feature]) -> Mapping[str, str]:
+        """Return for each rule the first key that *features* do not meet."""
+        return {
+            rule.name: condition.failed(features)
+            for rule, condition in zip(self.all, self._conditions, strict=True)
+        }
+
+
+def highest(severities: Iterable[Severity]) -> Severity:
+    """Return the highest of some severities."""
+    return max(severities, key=SEVERITIES.index)
+
+
+def _condition(rule: Rule) -> _Condition:
+    keys = tuple(
+        (key, frozenset((key, value) for value in getattr(rule, key)))
+        for key in KEYS
+        if getattr(rule, key)
+    )
+    without = frozenset(("without", word) for word in rule.without)
+    return _Condition(keys, without, keys[0][1])

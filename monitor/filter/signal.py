@@ -1,0 +1,316 @@
+"""
+Whether a text announces a danger, reports one, or calls it off.
+
+``config/topics/signals.yaml`` says by which words; here is what they come to.
+
+1. Words of the vocabulary become *claims*: "опасность снята" claims `clear`.
+2. A claim falls if its clause denies it ("не снята"), puts it off ("будет отбой"),
+   or only supposes it ("если услышите сирену").
+3. What is left is weighed in `_decide`, and one rule stands above all: an all-clear
+   counts only where nothing dangerous is left standing, and a danger named by the
+   all-clear that ends it is no danger.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from monitor.filter.clauses import (
+    CONDITIONS,
+    FUTURE,
+    LASTING,
+    NEGATIONS,
+    PAST,
+    Clauses,
+    starts_like,
+)
+from monitor.filter.expect import Expectation
+from monitor.filter.words import Hit, Index, Words, parse
+from monitor.item import Signal
+
+ACTIVE: frozenset[Signal] = frozenset({"danger", "alarm"})
+EVENTS: frozenset[Signal] = frozenset({"impact", "casualties"})
+SUPPOSABLE: frozenset[Signal] = ACTIVE | EVENTS
+REACH: Mapping[Signal, tuple[int, int]] = {  # words before and after that may deny
+    "clear": (3, 3),
+    "casualties": (3, 4),
+}
+HEADING = 3  # words of an all-clear that is the heading of what it calls off
+
+Named = Mapping[int, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """
+    Things, and what becomes of them, that together say something.
+
+    Attributes:
+        within: Both stand in one clause, or in one sentence.
+    """
+
+    things: Mapping[str, tuple[str, ...]]
+    fates: Mapping[str, tuple[str, ...]]
+    within: Literal["clause", "sentence"] = "clause"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalEntry:
+    """
+    A signal of ``config/topics/signals.yaml``, and how it is worded.
+
+    Attributes:
+        words: By language, what says so by itself.
+        pairs: What says so together.
+        without: Phrases in which those words mean something else.
+    """
+
+    name: Signal
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pairs: tuple[Pair, ...] = ()
+    without: tuple[str, ...] = ()
+    expect: tuple[Expectation, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A word of the vocabulary: of which signal, and in which part."""
+
+    signal: Signal
+    part: Literal["words", "thing", "fate", "without"]
+    pair: int = 0
+    within: Literal["clause", "sentence"] = "clause"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Words of a text that say something, and why they do not count, if so."""
+
+    signal: Signal
+    first: int
+    last: int
+    whole: bool = True  # said by one phrase, not by a pair
+    fallen: str = ""
+
+
+def enlist(signals: Sequence[SignalEntry], index: Index[object]) -> None:
+    """
+    Have *index* look for the words of *signals*.
+
+    Raises:
+        ValueError: A word is written wrongly.
+    """
+    for entry in signals:
+        for word in _all(entry.words):
+            index.add(parse(word), Cue(entry.name, "words"))
+        for word in entry.without:
+            index.add(parse(word), Cue(entry.name, "without"))
+        for number, pair in enumerate(entry.pairs):
+            for word in _all(pair.things):
+                index.add(parse(word), Cue(entry.name, "thing", number, pair.within))
+            for word in _all(pair.fates):
+                index.add(parse(word), Cue(entry.name, "fate", number, pair.within))
+
+
+def claims_of(hits: Sequence[Hit[Cue]], words: Words) -> tuple[list[Claim], Clauses]:
+    """Return what a text claims, with the reasons why some of it does not count."""
+    clauses = Clauses(words)
+    hits = _uncovered(hits)
+    claims = [
+        Claim(h.term.signal, h.first, h.last) for h in hits if h.term.part == "words"
+    ]
+    claims += _paired(hits, clauses)
+    claims = list(dict.fromkeys(sorted(claims, key=lambda c: (c.first, c.last))))
+    return [_tried(claim, clauses) for claim in claims], clauses
+
+
+def signal_of(
+    hits: Sequence[Hit[Cue]], words: Words, places: Named, threats: Named
+) -> Signal:
+    """
+    Return what a text says, as a whole.
+
+    Args:
+        places: Ids of the places that a mention means, by its first word.
+        threats: Names of dangerous topics, by the first word that speaks of them.
+    """
+    claims, clauses = claims_of(hits, words)
+    standing = [claim for claim in claims if not claim.fallen]
+    return _Verdict(standing, clauses, places, threats).decide()
+
+
+def _all(words: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
+    return (word for several in words.values() for word in several)
+
+
+def _uncovered(hits: Sequence[Hit[Cue]]) -> list[Hit[Cue]]:
+    """Return *hits* without those that a phrase of `without` overlaps."""
+    over = [hit for hit in hits if hit.term.part == "without"]
+    return [
+        hit
+        for hit in hits
+        if hit.term.part != "without"
+        and not any(
+            other.term.signal == hit.term.signal
+            and other.first <= hit.last
+            and hit.first <= other.last
+            for other in over
+        )
+    ]
+
+
+def _paired(hits: Sequence[Hit[Cue]], clauses: Clauses) -> Iterable[Claim]:
+    """Yield a claim for each thing whose fate stands in its clause or sentence."""
+    fates: dict[tuple[Signal, int, int], list[Hit[Cue]]] = {}
+    for hit in hits:
+        if hit.term.part == "fate":
+            fates.setdefault(_room(hit, clauses), []).append(hit)
+    for hit in hits:
+        if hit.term.part == "thing":
+            for fate in fates.get(_room(hit, clauses), ()):
+                first, last = min(hit.first, fate.first), max(hit.last, fate.last)
+                yield Claim(hit.term.signal, first, last, whole=False)
+
+
+def _room(hit: Hit[Cue], clauses: Clauses) -> tuple[Signal, int, int]:
+    clause = clauses.at(hit.first)
+    room = clause.first if hit.term.within == "clause" else -1 - clause.sentence
+    return hit.term.signal, hit.term.pair, room
+
+
+def _tried(claim: Claim, clauses: Clauses) -> Claim:
+    """Return *claim*, fallen if its own clause or sentence says so."""
+    reason = _denied(claim, clauses) or _put_off(claim, clauses)
+    if not reason and claim.signal in SUPPOSABLE:
+        reason = _supposed(claim, clauses)
+    if not reason:
+        return claim
+    return Claim(claim.signal, claim.first, claim.last, claim.whole, reason)
+
+
+def _denied(claim: Claim, clauses: Clauses) -> str:
+    reach = REACH.get(claim.signal, (2, 2))
+    words = list(clauses.near(claim.first, claim.last, reach))
+    if not claim.whole and claim.signal != "casualties":  # "опасность не снята"
+        inside = clauses.words[claim.first : claim.last + 1]
+        words += [word for word in inside if word in NEGATIONS - _ENDINGS]
+    return "denied" if not NEGATIONS.isdisjoint(words) else ""
+
+
+def _put_off(claim: Claim, clauses: Clauses) -> str:
+    if claim.signal != "clear":
+        return ""
+    words = [*clauses.near(claim.first, claim.last, (3, 3))]
+    return "put off" if starts_like(words, FUTURE) else ""
+
+
+def _supposed(claim: Claim, clauses: Clauses) -> str:
+    start, _ = clauses.sentence(clauses.at(claim.first).sentence)
+    before = clauses.words[start : claim.first]
+    return "supposed" if not CONDITIONS.isdisjoint(before) else ""
+
+
+class _Verdict:
+    """What the standing claims of one text come to."""
+
+    def __init__(
+        self,
+        claims: Sequence[Claim],
+        clauses: Clauses,
+        places: Named,
+        threats: Named,
+    ) -> None:
+        self.claims = claims
+        self.clauses = clauses
+        self.places = places
+        self.threats = threats
+        self.told = {self._sentence(c) for c in self._of("recap") if not c.whole}
+        self.headed = min(
+            (self._sentence(c) for c in self._of("recap") if c.whole), default=None
+        )
+
+    def decide(self) -> Signal:
+        """Return the one signal of the text; the order of the steps is the rule."""
+        if self._of("drill"):
+            return "drill"
+        now = [c for c in self._of("danger", "alarm") if not self._recounted(c)]
+        clear = [c for c in self._of("clear") if not self._recounted(c)]
+        left = [c for c in now if not any(self._ends(c, over) for over in clear)]
+        events = self._events()
+        if clear and not left:
+            dead = [c.first for c in events if c.signal == "casualties"]
+            return "casualties" if min(dead, default=1e9) < clear[0].first else "clear"
+        return self._standing(left, events)
+
+    def _standing(self, left: Sequence[Claim], events: Sequence[Claim]) -> Signal:
+        signals = {claim.signal for claim in [*left, *events]}
+        if not left and self._corrects():
+            return "correction"
+        for signal in ("casualties", "impact", "alarm", "danger"):
+            if signal in signals:
+                return signal
+        if self._of("danger", "alarm", "impact", "casualties") and self._of("recap"):
+            return "recap"
+        return "forecast" if self._of("forecast") else "none"
+
+    def _of(self, *signals: Signal) -> list[Claim]:
+        return [claim for claim in self.claims if claim.signal in signals]
+
+    def _sentence(self, claim: Claim) -> int:
+        return self.clauses.at(claim.first).sentence
+
+    def _recounted(self, claim: Claim) -> bool:
+        """Whether its own sentence tells of a time that is over."""
+        sentence = self._sentence(claim)
+        return sentence in self.told or sentence in {
+            self._sentence(c) for c in self._of("recap")
+        }
+
+    def _events(self) -> list[Claim]:
+        """Return what happened, and is neither of yesterday nor only expected."""
+        expected = {self.clauses.at(c.first) for c in self._of("forecast")}
+        return [
+            claim
+            for claim in self._of("impact", "casualties")
+            if self._sentence(claim) not in self.told
+            and (self.headed is None or self._sentence(claim) < self.headed)
+            and self.clauses.at(claim.first) not in expected
+        ]
+
+    def _corrects(self) -> bool:
+        return any(self._sentence(c) == 0 for c in self._of("correction"))
+
+    def _ends(self, danger: Claim, clear: Claim) -> bool:
+        """Whether the all-clear *clear* is the end of *danger*."""
+        clause, over = self.clauses.at(danger.first), self.clauses.at(clear.first)
+        lasts = starts_like(self.clauses.words_of(clause), LASTING)
+        if clause == over:
+            return not lasts or danger.last <= clear.last
+        if danger.first < clear.first:
+            return not lasts and not self._elsewhere(danger, clear)
+        if not PAST.isdisjoint(self.clauses.words_of(clause)):
+            return True
+        heading = over.last - over.first < HEADING and clear.whole
+        return heading and not lasts and self.clauses.begins_line(clause)
+
+    def _elsewhere(self, danger: Claim, clear: Claim) -> bool:
+        """Whether they speak of different places, or of different threats."""
+        for named in (self.places, self.threats):
+            here, there = self._named(danger, named), self._named(clear, named)
+            related = any(_related(one, other) for one in here for other in there)
+            if here and there and not related:
+                return True
+        return False
+
+    def _named(self, claim: Claim, named: Named) -> frozenset[str]:
+        first, last = self.clauses.sentence(self._sentence(claim))
+        inside = [named[i] for i in range(first, last + 1) if i in named]
+        return frozenset().union(*inside)
+
+
+def _related(one: str, other: str) -> bool:
+    """Whether two ids are the same, or one lies within the other."""
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
+_ENDINGS = frozenset(word.encode("cp1251") for word in ("нет", "немає", "нема", "no"))

@@ -1,0 +1,292 @@
+"""
+The one index of everything a text may say, and the syntax of words in rules.
+
+    слово             this form only
+    слово~            any inflected form
+    начал*            any ending
+    "одно другое~"    words that stand one after another
+
+There are no regular expressions: every wanted word is looked up in a dictionary,
+so that the cost of a text does not grow with the number of rules.  A phrase hangs
+on its rarest part, which is taken to be its longest, and is verified from there.
+Words that mean nothing to anybody are remembered, and then cost one set difference.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+from monitor.filter.fold import fold, folded_words, spellings
+from monitor.filter.inflect import inflected
+
+REMEMBERED = 200_000  # distinct words; a busy month of a hundred channels has fewer
+SHORTEST_PREFIX = 3  # letters before a `*`; "а*" would be every other word
+SHORTEST_PIECE = 4  # letters of half a hyphenated word that are looked up by themselves
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One word of a phrase: one of these forms, or whatever begins like this."""
+
+    forms: frozenset[bytes] = frozenset()
+    prefix: bytes = b""
+
+    def takes(self, word: bytes) -> bool:
+        """Whether the folded *word* can stand here."""
+        if self.prefix:
+            return any(form.startswith(self.prefix) for form in spellings(word))
+        return word in self.forms or not self.forms.isdisjoint(spellings(word))
+
+    @property
+    def weight(self) -> tuple[bool, int]:
+        """How rare it is likely to be: whole words before prefixes, then length."""
+        return (not self.prefix, len(self.prefix) or max(map(len, self.forms)))
+
+
+Phrase = tuple[Part, ...]
+
+
+class Hit(NamedTuple, Generic[T]):
+    """A wanted thing, and the first and last of the words that say it."""
+
+    first: int
+    last: int
+    term: T
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """
+    A text cut into words.
+
+    Attributes:
+        text: As it was published.
+        folded: Each word in matchable form.
+        spans: Where each of them stands in the text.
+    """
+
+    text: str
+    folded: list[bytes]
+    spans: list[tuple[int, int]]
+
+    def gap(self, index: int) -> str:
+        """Return what stands between the word at *index* and the one before it."""
+        start = self.spans[index - 1][1] if index > 0 else 0
+        end = self.spans[index][0] if index < len(self.spans) else len(self.text)
+        return self.text[start:end]
+
+    def said(self, first: int, last: int) -> str:
+        """Return the text from the *first* to the *last* word."""
+        return self.text[self.spans[first][0] : self.spans[last][1]]
+
+
+def parse(word: str) -> Phrase:
+    """
+    Return what a word of a rule asks for.
+
+    Raises:
+        ValueError: It is not written in the syntax above, or could never match.
+    """
+    pieces = word.strip().strip('"«»“”').split()
+    phrase = tuple(part for piece in pieces for part in _parts(piece))
+    if not phrase:
+        raise ValueError(f"{word!r} has no letters to look for")
+    return phrase
+
+
+def phrase_of(forms: Iterable[Iterable[str]]) -> Phrase:
+    """Return a phrase of which each word has these *forms*."""
+    parts = (Part(_folded_forms(words)) for words in forms)
+    return tuple(part for part in parts if part.forms)
+
+
+class Index(Generic[T]):
+    """
+    Which terms a text contains, whatever their number.
+
+    Terms may be added at any time; what was learned of words is then forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._anchors: dict[bytes, list[_Anchor[T]]] = {}
+        self._prefixes: dict[bytes, list[_Anchor[T]]] = {}
+        self._lengths: tuple[int, ...] = ()
+        self._whole: set[bytes] = set()
+        self._learned: dict[bytes, tuple[_Anchor[T], ...]] = {}
+        self._dull: set[bytes] = set()
+
+    def add(self, phrase: Phrase, term: T) -> None:
+        """Look for *phrase* from now on, and say *term* where it stands."""
+        offset = max(range(len(phrase)), key=lambda i: phrase[i].weight)
+        anchor = _Anchor(term, phrase, offset)
+        part = phrase[offset]
+        if part.prefix:
+            self._prefixes.setdefault(part.prefix, []).append(anchor)
+            self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}))
+        for form in part.forms:
+            self._anchors.setdefault(form, []).append(anchor)
+            if b"-" in form:
+                self._whole.add(form)
+        for other in phrase[:offset] + phrase[offset + 1 :]:
+            self.keep_whole(other.forms)
+        self._forget()
+
+    def keep_whole(self, words: Iterable[bytes]) -> None:
+        """Never cut these *words* at a hyphen."""
+        self._whole.update(word for word in words if b"-" in word)
+
+    def cut(self, text: str) -> Words | None:
+        """Return the words of *text*, or None where not one of them matters."""
+        folded = fold(text)
+        words = folded.split()
+        live = set(words) - self._dull
+        if not any(word in self._learned or self._matters(word) for word in live):
+            return None
+        return self._cut(text, folded, words)
+
+    def find(self, words: Words) -> list[Hit[T]]:
+        """Return all that *words* say, in the order of its first word."""
+        hits = []
+        folded = words.folded
+        for word in set(folded) - self._dull:
+            if word not in self._learned:
+                self._matters(word)
+        known = self._learned
+        for index, word in enumerate(folded):
+            if word in known:
+                for anchor in known[word]:
+                    hit = anchor.stands(folded, index)
+                    if hit is not None:
+                        hits.append(hit)
+        hits.sort(key=_position)
+        return hits
+
+    def _forget(self) -> None:
+        if self._learned or self._dull:
+            self._learned.clear()
+            self._dull.clear()
+
+    def _matters(self, word: bytes) -> bool:
+        """Learn *word*, and say whether it is worth anything."""
+        if word in self._learned:
+            return True
+        if word in self._dull:
+            return False
+        keys = spellings(word)
+        anchors = tuple(self._anchors_of(keys))
+        if anchors:
+            self._remember(word, anchors)
+            return True
+        if any(self._matters(piece) for piece, _, _ in self._pieces(word)):
+            return True
+        if keys:
+            if len(self._dull) >= REMEMBERED:
+                self._dull.clear()
+            self._dull.add(word)
+        return False
+
+    def _remember(self, word: bytes, anchors: "tuple[_Anchor[T], ...]") -> None:
+        if len(self._learned) >= REMEMBERED:
+            self._learned.clear()
+        self._learned[word] = anchors
+
+    def _anchors_of(self, keys: tuple[bytes, ...]) -> "Iterator[_Anchor[T]]":
+        """Yield what the first spelling that means anything means."""
+        for key in keys:
+            found = self._anchors.get(key, [])
+            begun = [
+                anchor
+                for length in self._lengths
+                for anchor in self._prefixes.get(key[:length], ())
+                if len(key) >= length
+            ]
+            if found or begun:
+                yield from (*found, *begun)
+                return
+
+    def _pieces(self, word: bytes) -> list[tuple[bytes, int, int]]:
+        """Return the parts of a hyphenated *word* that is no word by itself."""
+        if b"-" not in word or not self._whole.isdisjoint(spellings(word)):
+            return []
+        pieces, start = [], 0
+        for piece in word.split(b"-"):
+            if len(piece) >= SHORTEST_PIECE:
+                pieces.append((piece, start, start + len(piece)))
+            start += len(piece) + 1
+        return pieces if len(pieces) > 1 or word.count(b"-") == 1 else []
+
+    def _cut(self, text: str, folded: bytes, words: list[bytes]) -> Words:
+        kept: list[bytes] = []
+        spans: list[tuple[int, int]] = []
+        end = 0
+        for word in words:
+            start = folded.index(word, end)
+            end = start + len(word)
+            pieces = () if b"-" not in word else self._live_pieces(word)
+            if pieces:
+                kept += [piece for piece, _, _ in pieces]
+                spans += [(start + first, start + last) for _, first, last in pieces]
+            else:
+                kept.append(word)
+                spans.append((start, end))
+        return Words(text, kept, spans)
+
+    def _live_pieces(self, word: bytes) -> list[tuple[bytes, int, int]]:
+        if word in self._learned or word in self._dull:
+            return []
+        return self._pieces(word)
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchor(Generic[T]):
+    """A term, its phrase, and the part of the phrase it is looked up by."""
+
+    term: T
+    phrase: Phrase
+    offset: int
+    rest: tuple[tuple[int, Callable[[bytes], bool]], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rest = tuple(
+            (i - self.offset, part.takes)
+            for i, part in enumerate(self.phrase)
+            if i != self.offset
+        )
+        object.__setattr__(self, "rest", rest)  # the class is frozen; this builds it
+
+    def stands(self, folded: list[bytes], index: int) -> Hit[T] | None:
+        """Return the hit if the whole phrase stands around the word at *index*."""
+        first = index - self.offset
+        last = first + len(self.phrase) - 1
+        if first < 0 or last >= len(folded):
+            return None
+        if self.rest and not all(fits(folded[index + i]) for i, fits in self.rest):
+            return None
+        return Hit(first, last, self.term)
+
+
+def _position(hit: Hit[T]) -> tuple[int, int]:
+    return hit.first, hit.last
+
+
+def _parts(piece: str) -> list[Part]:
+    stem, sign = (piece[:-1], piece[-1]) if piece[-1] in "~*" else (piece, "")
+    if "~" in stem or "*" in stem:
+        raise ValueError(f"{piece!r}: ~ and * stand at the end of a word")
+    words = folded_words(stem)
+    if not sign:
+        return [Part(frozenset({word})) for word in words]
+    if len(words) != 1:
+        raise ValueError(f"{piece!r}: {sign} needs one word before it")
+    if sign == "~":
+        return [Part(_folded_forms(inflected(stem)))]
+    if len(words[0]) < SHORTEST_PREFIX:
+        raise ValueError(f"{piece!r}: * needs {SHORTEST_PREFIX} letters before it")
+    return [Part(prefix=words[0])]
+
+
+def _folded_forms(forms: Iterable[str]) -> frozenset[bytes]:
+    """Return *forms*, none of which has a space, folded all at once."""
+    return frozenset(fold(" ".join(forms)).split())
