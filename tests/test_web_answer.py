@@ -148,6 +148,17 @@ def test_no_more_is_unpacked_than_is_kept() -> None:
         body.add(bomb)
 
 
+def test_a_body_that_unpacks_to_nothing() -> None:
+    """What comes in is bounded too, though no byte of it would be kept."""
+    body = Body("a.test", {"content-encoding": "gzip"})
+    body.add(gzip.compress(b"")[:10])
+    blocks = b"\x00\x00\x00\xff\xff" * 13_000  # each is empty, and none is the last
+
+    with pytest.raises(Rejected, match="more than"):
+        for _ in range(LARGEST // len(blocks) + 1):
+            body.add(blocks)
+
+
 def test_a_body_in_crumbs() -> None:
     """A body of bytes one by one is refused after some thousands of them."""
     body = Body("a.test", {})
