@@ -10,6 +10,7 @@ from monitor.item import (
     WIRE,
     Delivery,
     Item,
+    Match,
     Media,
     Outcome,
     content_hash,
@@ -286,6 +287,20 @@ async def test_an_edit_away_from_danger_is_passed_on_once_it_mattered(
     assert ("danger",) == correction.was.rules
 
 
+async def test_what_is_new_again_corrects_nothing(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A post that was forgotten and returns is an alert of its own."""
+    await matched(stream, [post("1")])
+    clock.advance(timedelta(days=2))
+    await stream.forget("town", clock.now().date())
+
+    *_, again = await matched(stream, [post("1")])
+
+    assert isinstance(again.value, Match)
+    assert ("new", None) == (again.value.item.change, again.was)
+
+
 async def test_what_mattered_is_known_for_two_weeks(stream: Stream, door: Door) -> None:
     """The match that a correction would correct is kept for 14 days."""
     await matched(stream, [post("1")])
@@ -411,10 +426,10 @@ async def test_a_clock_set_back_forgets_nothing(
     stream: Stream, clock: FakeClock
 ) -> None:
     """The last day a post was seen does not go back with the clock."""
-    await stream.accept("town", [post("1")], "c")
+    await stream.accept("town", [post("1"), post("2")], "c")
     today = clock.now().date()
     clock.turn(-timedelta(days=100))
-    await stream.accept("town", [post("1")], "c")
+    await stream.accept("town", [post("1"), post("2", "changed")], "c")
 
     assert 0 == await stream.forget("town", today)
 

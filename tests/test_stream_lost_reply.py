@@ -69,6 +69,23 @@ async def test_accept_repeated_adds_nothing(
     assert "5" == await shaky.cursor("town")
 
 
+async def test_a_cursor_waits_for_the_last_of_its_items(
+    shaky: Stream, cutter: Cutter, door: Door
+) -> None:
+    """A read too large for one call that breaks in its middle is read again."""
+    items = posts(600)
+    cutter.lose_next()
+    with pytest.raises(Away):
+        await shaky.accept("town", items, "600")
+    assert "" == await shaky.cursor("town")
+    assert 0 < len(await everything(door, ITEMS)) < 600
+
+    await shaky.accept("town", items, "600")
+
+    assert "600" == await shaky.cursor("town")
+    assert items == await everything(door, ITEMS)
+
+
 async def test_an_edit_repeated_has_one_version(
     shaky: Stream, cutter: Cutter, door: Door
 ) -> None:

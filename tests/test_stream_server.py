@@ -1,6 +1,7 @@
 """The embedded server: one a state folder, as durable as it says."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import stat
@@ -15,6 +16,7 @@ from monitor.errors import Away, Unavailable
 from monitor.stream import ITEMS, Server, Stream, find_binary
 from monitor.stream.door import Door
 from monitor.stream.server import TICK
+from tests.clock import FakeClock
 from tests.stream_values import everything, posts
 
 ENSURE = """
@@ -175,6 +177,35 @@ async def test_ctrl_c_in_the_terminal_is_not_for_it(state: Path) -> None:
     async with Server(state) as server:
         assert server.pid
         assert os.getsid(server.pid) != os.getsid(0)
+
+
+async def test_a_server_that_is_loading_is_waited_for(tmp_path: Path) -> None:
+    """One that still reads its data is not taken for one that is not there."""
+    answers = ["-LOADING Redis is loading the dataset in memory"] * 3 + ["+PONG"] * 9
+
+    async def loading(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{answers.pop(0)}\r\n".encode())
+        writer.close()
+
+    clock = FakeClock()
+    async with await asyncio.start_unix_server(loading, tmp_path / "redis.sock"):
+        server = Server(tmp_path, clock=clock)
+        url = await server.ensure()
+
+    assert f"unix://{tmp_path}/redis.sock" == url
+    assert (None, 3) == (server.pid, len(clock.slept))
+
+
+async def test_a_lock_that_is_held_is_respected(tmp_path: Path) -> None:
+    """While another server holds the data but is silent, none is started."""
+    with (tmp_path / "server.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server = Server(tmp_path, clock=FakeClock())
+
+        with pytest.raises(Unavailable, match="does not answer"):
+            await server.ensure()
+
+    assert server.pid is None
 
 
 async def test_a_server_that_cannot_start_says_why(state: Path, tmp_path: Path) -> None:

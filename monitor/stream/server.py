@@ -131,14 +131,14 @@ class Server:
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = self._state / SOCKET
         near = _near(socket)
-        if self.pid is None:
-            self._process = None  # whatever became of an earlier one
-        waited = timedelta()
+        waited, started = timedelta(), False
         while (answer := await _ask(near)) != "PONG":
             if waited >= (LOADING if answer else STARTING):
                 raise Unavailable(f"the server in {self._state} does not answer")
             if answer is None and self.pid is None:
-                self._start()
+                if started:
+                    raise Unavailable(f"the server {self._last_words()}")
+                started = self._start()
             await self._clock.sleep(TICK)
             waited += TICK
         return _url(near)
@@ -162,19 +162,15 @@ class Server:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    def _start(self) -> None:
-        """Start the server, unless one holds the lock already."""
-        if self._process is not None:
-            raise Unavailable(
-                f"the server stopped at once (status {self._process.returncode}): "
-                f"{self._last_words()}"
-            )
+    def _start(self) -> bool:
+        """Start the server; return False while another one holds the lock."""
         with (self._state / "server.lock").open("ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return  # it is starting up, or on its way out
+                return False  # it is starting up, or on its way out
             self._process = self._spawn(lock)
+        return True
 
     def _spawn(self, lock: IO[bytes]) -> subprocess.Popen[bytes]:
         data = self._state / "redis"
@@ -197,11 +193,11 @@ class Server:
         )
 
     def _last_words(self) -> str:
+        status = self._process.returncode if self._process else 0
         log = self._state / "redis" / "server.log"
-        if not log.exists():
-            return "it left no log"
-        lines = log.read_text("utf-8", "replace").splitlines()
-        return " / ".join(lines[-3:])
+        lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+        said = " / ".join(lines[-3:]) or "it left no log"
+        return f"stopped at once (status {status}): {said}"
 
 
 async def _ask(socket: Path) -> str | None:

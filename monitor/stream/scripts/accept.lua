@@ -48,14 +48,13 @@ for n, id in ipairs(ids) do
         .. struct.pack('>I4', version) .. '\166change' .. CHANGE[change] .. ARGV[at + 4])
       count[change] = count[change] + 1
     end
-    if gone then hash = known end
   else
     count.unchanged = count.unchanged + 1
   end
   if change or (old and last < day) then
     seen[#seen + 1] = id
     seen[#seen + 1] = struct.pack(
-      '>I4c8I2B', version, gone and known or hash, math.max(last, day), gone and 1 or 0)
+      '>I4c8I2B', version, hash, math.max(last, day), gone and 1 or 0)
   end
 end
 
