@@ -56,6 +56,7 @@ SPECIAL: tuple[Network, ...] = tuple(
         "224.0.0.0/4", "240.0.0.0/4",
         "168.63.129.16/32",  # Azure's host agent, which hands out a machine's secrets
         "2001::/23", "2001:db8::/32", "3fff::/20",
+        "2002::/16",  # 6to4: IPv4 inside IPv6 that no website uses any more (RFC 7526)
     )
 )  # fmt: skip
 UNICAST = IPv6Network("2000::/3")  # nothing else of IPv6 has been given out
@@ -63,26 +64,18 @@ NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public(address: Address) -> bool:
-    """Return whether *address*, and any other one inside it, is of the internet."""
+    """Return whether *address*, or the one inside it, is of the internet."""
     if isinstance(address, IPv4Address):
         return address.is_global and not _is_special(address)
-    inner = _embedded(address)
-    if address.ipv4_mapped or address in NAT64:
-        return inner is not None and is_public(inner)
-    if address not in UNICAST or not address.is_global or _is_special(address):
-        return False
-    return inner is None or is_public(inner)
+    if address in NAT64:
+        return is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
+    if address.ipv4_mapped:
+        return is_public(address.ipv4_mapped)
+    return address in UNICAST and address.is_global and not _is_special(address)
 
 
 def _is_special(address: Address) -> bool:
     return any(address in network for network in SPECIAL)
-
-
-def _embedded(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address where a packet to *address* comes out in the end."""
-    if address in NAT64:
-        return IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour
 
 
 def refusal(address: Address, port: int, allow: Iterable[Network]) -> str:

@@ -140,7 +140,8 @@ class Server:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for transport in self._transports:
-            transport.abort()
+            with suppress(AttributeError):  # one in TLS and closed, in Python 3.11.2
+                transport.abort()
         await asyncio.sleep(0)  # the transports close in the loop's next round
         if self._errors:
             raise self._errors[0]
