@@ -145,5 +145,7 @@ async def reading(
             id=number,
             preview=server.url,
         )
-        yield Reader(source, web, server, clock)
-        await web.aclose()
+        try:
+            yield Reader(source, web, server, clock)
+        finally:
+            await web.aclose()

@@ -55,5 +55,7 @@ async def reading(
             (batch,) = [batch async for batch in source.read(cursor, web)]
             return batch
 
-        yield read, server
-        await web.aclose()
+        try:
+            yield read, server
+        finally:
+            await web.aclose()

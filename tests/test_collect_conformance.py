@@ -71,8 +71,10 @@ async def reading(answer: Response) -> AsyncIterator[tuple[Server, Web]]:
     """Serve *answer* to whatever is asked."""
     web = Web(FakeClock(SEEN), allow=[ip_network("127.0.0.0/8")], pace=timedelta())
     async with serve(lambda _: answer) as server:
-        yield server, web
-        await web.aclose()
+        try:
+            yield server, web
+        finally:
+            await web.aclose()
 
 
 def good(case: Path) -> Response:

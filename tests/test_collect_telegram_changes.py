@@ -6,7 +6,7 @@ import pytest
 
 from monitor.item import content_hash
 from tests.channel import SEEN, START, Channel, album, reading, text
-from tests.loopback import Response
+from tests.loopback import Request, Response
 
 
 async def test_an_edited_post_is_handed_over_as_it_stands() -> None:
@@ -127,6 +127,26 @@ async def test_the_newest_post_is_given_time_before_it_is_missed() -> None:
         assert [] == await reader.deleted()
         reader.clock.advance(timedelta(minutes=3))
         assert ["2"] == await reader.deleted()
+
+
+async def test_what_a_cut_page_lacks_is_not_missed() -> None:
+    """A page that is cut for hours says nothing of the posts behind the cut."""
+    channel = Channel()
+    channel.write(1, 2, 3)
+    cut = False
+
+    def answer(request: Request) -> Response:
+        whole = channel.answer(request)
+        assert isinstance(whole.body, str)
+        return Response(200, whole.body[:-300]) if cut else whole
+
+    async with reading(answer) as reader:
+        await reader.items()
+        cut = True
+        for _ in range(3):
+            assert "3" not in {item.id for item in await reader.items()}
+            reader.clock.advance(timedelta(hours=1))
+        assert [] == reader.questions()
 
 
 async def test_a_post_older_than_the_page_is_not_missed() -> None:

@@ -54,6 +54,12 @@ def test_a_quote_with_the_very_class_of_the_text_is_no_text() -> None:
     assert ("Отбой", None) == (item.text, item.reply_to)
 
 
+def test_a_quote_is_no_text_wherever_it_stands() -> None:
+    """The class of a quote tells it apart even outside of its usual place."""
+    quote = text("Тревога").replace("js-message_text", "js-message_reply_text")
+    assert "Отбой" == parsed(quote + text("Отбой")).text
+
+
 def test_text_in_itself_is_read_once() -> None:
     """A caption that lies inside itself is not doubled."""
     assert "Одно" == parsed(text(text("Одно") + "<span></span>")).text

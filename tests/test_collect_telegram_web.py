@@ -69,6 +69,17 @@ async def test_gaps_in_the_numbers_are_no_loss() -> None:
         assert [10, 50, 90] == await reader.numbers()
 
 
+async def test_does_not_ask_for_what_cannot_be_missing() -> None:
+    """A page that begins right after the last known post is enough."""
+    channel = Channel(shown=2)
+    channel.write(1, 2)
+    async with reading(channel.answer) as reader:
+        await reader.items()
+        channel.write(3, 4)
+        assert [3, 4] == await reader.numbers()
+        assert ["/s/okrug", "/s/okrug"] == reader.asked()
+
+
 async def test_stops_at_the_start_of_the_channel() -> None:
     """An empty channel is no failure, and all of its first posts are new."""
     channel = Channel(shown=2)

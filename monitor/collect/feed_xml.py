@@ -75,9 +75,6 @@ _CYRILLIC = re.compile(rb"[\x80-\xff]{4,}")
 _SMALL_KOI8 = re.compile(rb"[\xc0-\xdf]")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _UTF_16 = frozenset({codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE})
-_HALF_LETTER = re.compile(
-    rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4]..)\Z", re.DOTALL
-)
 
 
 def entries_of_xml(body: bytes, url: str, content_type: str) -> list[Entry]:
@@ -105,9 +102,8 @@ def _decoded(body: bytes, content_type: str) -> bytes:
     if body[:2] in _UTF_16 and body[2:4] != b"\0\0":
         # To feedparser, ASCII in UTF-16 is UTF-8 with many zeros.
         return _undeclared(body.decode("utf-16", "ignore"))
-    body = _HALF_LETTER.sub(b"", body) if b"\0" not in body[:4] else body
-    # Without a type, feedparser would take UTF-8 for ISO-8859-1.
-    headers = {"content-type": content_type or "application/xml"}
+    # Without the field, feedparser would take UTF-8 for ISO-8859-1; it may be empty.
+    headers = {"content-type": content_type}
     report: dict[str, Any] = {}
     try:
         document: bytes = convert_to_utf8(headers, body, report)
