@@ -514,27 +514,33 @@ async def test_a_deadline_is_over_all_redirects() -> None:
         with pytest.raises(Transient, match=r"no whole answer within 0\.4 s"):
             await web.get(server.url)
 
-    assert 3 == len(server.requests)
+    assert len(server.requests) <= 3
 
 
-async def test_requests_that_ran_out_of_time_take_no_place() -> None:
-    """However many requests a host left hanging, the next one is answered."""
+async def test_requests_that_were_given_up_take_no_place() -> None:
+    """However many requests a host left hanging, the next ones are answered."""
 
     async def handler(request: Request) -> Response:
         if request.path == "/hang":
             await asyncio.Event().wait()
         return Response(200, b"{}")
 
-    async with serve(handler) as server, open_web(deadline=0.15) as web:
+    async with serve(handler) as server, open_web() as web:
         url = f"{server.url}/hang"
-        posts = (web.post_json(url, {}) for _ in range(20))
-        late = await asyncio.gather(*posts, return_exceptions=True)
-        again = [await failed(web.get(url)) for _ in range(3)]
-        status, _ = await web.post_json(f"{server.url}/well", {})
+        for times in (1, 2, 3):
+            doing: list[asyncio.Task[object]] = [asyncio.create_task(web.get(url))]
+            doing += [asyncio.create_task(web.post_json(url, {})) for _ in range(20)]
+            while len(server.requests) < 9 * times:  # one by one, and eight at once
+                await asyncio.sleep(0.001)
+            for task in doing:
+                task.cancel()
+            await asyncio.gather(*doing, return_exceptions=True)
+        posts = (web.post_json(f"{server.url}/well", {}) for _ in range(9))
+        statuses = [status for status, _ in await asyncio.gather(*posts)]
         answer = await web.get(f"{server.url}/well")
 
-    assert {Transient} == {type(each) for each in [*late, *again]}
-    assert (200, 200) == (status, answer.status)
+    assert [200] * 9 == statuses
+    assert b"{}" == answer.body
 
 
 async def test_a_deadline_is_over_names() -> None:
