@@ -113,6 +113,14 @@ def test_times_are_in_utc(written: str, expected: datetime) -> None:
     assert expected == item.published
 
 
+def test_a_block_of_an_unknown_kind_adds_nothing_to_the_one_before() -> None:
+    """A block whose number cannot be read is left out, with all that is in it."""
+    channel = Channel(posts={7: text("Отбой"), 8: text("Тревога")})
+    page = channel.page().replace("okrug/8", "c/1/8")
+    (item,) = Telegram.parse(page.encode(), source="s", url="", received=SEEN)
+    assert ("7", "Отбой") == (item.id, item.text)
+
+
 def test_a_page_of_something_else_is_refused() -> None:
     """A landing page is no empty channel."""
     with pytest.raises(Rejected):

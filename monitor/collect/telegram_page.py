@@ -53,11 +53,11 @@ NAMES = frozenset({FORWARD, AUTHOR, PREFIX + "reply"})
 TEXTS = frozenset({PREFIX + "text", "js-message_text"})
 QUOTES = frozenset({PREFIX + "reply", PREFIX + "link_preview", "js-message_reply_text"})
 SUPPORTED = "media_supported_cont"
-TELLING = TEXTS | QUOTES | NAMES | KINDS.keys() | {SUPPORTED}
 EMPTY = "tme_no_messages_found"
-ERROR = PREFIX + "error"
-_OTHER = ':not([class*="message"])'  # a node comes once for each part of a selector
-PARTS = f'[class*="message"], .{SUPPORTED}{_OTHER}, .{PREFIX}date time{_OTHER}'
+BLOCK, DATE, ERROR = "tgme_widget_message", PREFIX + "date", PREFIX + "error"
+TELLING = TEXTS | QUOTES | NAMES | KINDS.keys() | {SUPPORTED, EMPTY, BLOCK, DATE, ERROR}
+# A node would come once for each part of the selector that it matches.
+PARTS = f'[class*="message"], .{SUPPORTED}:not([class*="message"])'
 BOT_API = 10**12  # what the Bot API adds to the id of a channel, before the minus
 TAIL = 512  # bytes in which a whole page ends
 
@@ -123,7 +123,10 @@ def read_page(body: bytes, *, source: str, received: datetime) -> Page:
     """Return what *body* holds; nothing in it is an error."""
     draft = _Draft()
     for node in LexborHTMLParser(body).css(PARTS):
-        draft.add(node)
+        attributes = node.attributes
+        telling = _telling(attributes.get("class") or "")
+        if telling:
+            draft.add(node, attributes, telling)
     cut = b"</html>" not in body[-TAIL:].lower()
     blocks = draft.blocks
     if cut and blocks and blocks[-1].published is None:
@@ -186,48 +189,50 @@ class _Block:
 class _Draft:
     """Blocks, filled node by node in the order of the page."""
 
-    __slots__ = ("blocks", "empty", "error")
+    __slots__ = ("block", "blocks", "empty", "error")
 
     def __init__(self) -> None:
         self.blocks: list[_Block] = []
+        self.block: _Block | None = None  # the one that is being read
         self.empty = False
         self.error = ""
 
-    def add(self, node: LexborNode) -> None:
+    def add(
+        self, node: LexborNode, attributes: Attributes, classes: frozenset[str]
+    ) -> None:
         """Add what *node* tells to the block it stands in."""
-        attributes = node.attributes
-        classes = attributes.get("class") or ""
-        if "data-post" in attributes:
-            self._open(attributes, classes)
+        if BLOCK in classes:
+            self.block = _opened(attributes)
+            if self.block:
+                self.blocks.append(self.block)
         elif EMPTY in classes:
             self.empty = True
         elif ERROR in classes:
             self.error = line_of_html(node.html or "") or "error"
-        elif self.blocks:
-            _fill(self.blocks[-1], node, attributes)
-
-    def _open(self, attributes: Attributes, classes: str) -> None:
-        found = _POST.fullmatch(attributes["data-post"] or "")
-        if found:
-            block = _Block(
-                name=found[1],
-                id=int(found[2]),
-                channel=_channel(attributes.get("data-view") or ""),
-                service="service_message" in classes,
-            )
-            self.blocks.append(block)
+        elif self.block:
+            _fill(self.block, node, attributes, classes)
 
 
-def _fill(block: _Block, node: LexborNode, attributes: Attributes) -> None:
-    if node.tag == "time":
-        block.published = block.published or _moment(attributes.get("datetime") or "")
-        return
-    classes = _telling(attributes.get("class") or "")
-    if not classes:
-        return
+def _opened(attributes: Attributes) -> _Block | None:
+    found = _POST.fullmatch(attributes.get("data-post") or "")
+    if not found:
+        return None
+    return _Block(
+        name=found[1],
+        id=int(found[2]),
+        channel=_channel(attributes.get("data-view") or ""),
+        service="service_message" in (attributes.get("class") or ""),
+    )
+
+
+def _fill(
+    block: _Block, node: LexborNode, attributes: Attributes, classes: frozenset[str]
+) -> None:
     if SUPPORTED in classes:
         block.supported = True
-    if classes & TEXTS:
+    if DATE in classes:
+        block.published = block.published or _moment(node)
+    elif classes & TEXTS:
         if not classes & QUOTES and not _within(node, TEXTS | QUOTES):
             block.texts.append(text_of_html(node.html or ""))
     elif kinds := classes & KINDS.keys():
@@ -322,14 +327,15 @@ def _answered(link: str, name: str) -> str | None:
     return found[2] if found and same else None
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(node: LexborNode) -> datetime | None:
+    time = node.css_first("time[datetime]")
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = datetime.fromisoformat((time and time.attributes["datetime"]) or "")
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
 
 
 def _channel(view: str) -> int | None:
