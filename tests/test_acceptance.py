@@ -8,7 +8,7 @@ with the schedule, by other means than the program's.
 
 import asyncio
 import itertools
-import signal
+import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -25,9 +25,10 @@ from monitor.daemon import Daemon
 from monitor.demo import Channel, Expect, Feed, Head, Record, Recording
 from monitor.demo.world import World
 from monitor.stream import Server, Stream
-from tests.botapi import BOT, BotApi, bot_api
+from tests.botapi import BotApi, bot_api
 
 BEGIN = datetime(2023, 5, 22, 9, 0, tzinfo=UTC)
+bots = itertools.count(os.getpid() * 100)  # a token is in use only once on a machine
 LOOK = 0.02  # seconds between two looks at what is awaited
 SPEED = 30.0  # a post a second in the recording is thirty a second here
 NOTHING = Expect(alert=False, signal="none")
@@ -72,7 +73,8 @@ def schedule(posts: int = 100) -> Schedule:
         else:
             text = f"В {place} беспилотник атаковал дом"
             wanted[chat].setdefault(where, []).append(number)
-        records.append(_record(where, next(ids[where]), number, f"{text}. № {number}."))
+        said = f"{text}. № {number}."
+        records.append(_record(where, next(ids[where]), number + 1, said))
     head = Head(
         reconstruction="invented for a test",
         begins=BEGIN,
@@ -104,7 +106,7 @@ def configured(folder: Path, world: World, api: BotApi) -> Path:
         for chat, (district, _) in PLACES.items()
     )
     token = folder / "bot-token"
-    token.write_text(BOT)
+    token.write_text(api.token)
     token.chmod(0o600)
     file = folder / "monitor.yaml"
     file.write_text(
@@ -133,7 +135,7 @@ async def loopback(plan: Schedule) -> AsyncIterator[tuple[World, BotApi]]:
     clock = SystemClock()
     async with (
         World(plan.recording, clock.monotonic, speed=SPEED) as world,
-        bot_api(BOT) as api,
+        bot_api(f"{next(bots)}:a-bot-of-tests") as api,
     ):
         yield world, api
 
@@ -192,16 +194,21 @@ async def test_a_kill_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     async with loopback(plan) as (world, api):
         file = configured(tmp_path, world, api)
         process = await _started(file)
-        await met(tmp_path / "state")
-        world.start()
-        for share in (10, 30):
-            await until(lambda share=share: len(api.log) >= share)  # type: ignore[misc]
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
-            process = await _started(file)
-        await until(lambda: world.finished and complete(plan, api), 60)
-        process.terminate()
-        assert await process.wait() == 0
+        try:
+            await met(tmp_path / "state")
+            world.start()
+            for share in (10, 30):
+                await until(lambda share=share: len(api.log) >= share)  # type: ignore[misc]
+                process.kill()
+                await process.wait()
+                process = await _started(file)
+            await until(lambda: world.finished and complete(plan, api), 60)
+            process.terminate()
+            assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
     repeated = 0
     for chat, sources in plan.wanted.items():
