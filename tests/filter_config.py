@@ -21,7 +21,7 @@ T = TypeVar("T")
 def blocks(folder: Path, key: str) -> Iterator[Any]:
     """Yield the blocks under *key* of every YAML file of a folder."""
     for path in sorted(folder.glob("*.yaml")):
-        loaded = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506 - it is the safe one
+        loaded = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
         yield from loaded.get(key, ())
 
 
@@ -56,7 +56,7 @@ def shipped_places() -> tuple[PlaceEntry, ...]:
 
 
 @cache
-def test_places() -> tuple[PlaceEntry, ...]:
+def small_places() -> tuple[PlaceEntry, ...]:
     """Return the small gazetteer of the tests."""
     return entries(FIXTURES, "places", PlaceEntry)
 
@@ -72,7 +72,7 @@ def shipped() -> Filter:
 @cache
 def small() -> Filter:
     """Return a filter of the tests' own places with the shipped vocabulary."""
-    return Filter(test_places(), shipped_topics(), shipped_signals(), ())
+    return Filter(small_places(), shipped_topics(), shipped_signals(), ())
 
 
 def made(
@@ -82,7 +82,9 @@ def made(
     signals: Sequence[SignalEntry] | None = None,
 ) -> Filter:
     """Return a filter of these few things."""
-    return Filter(places, topics, shipped_signals() if signals is None else signals, rules)
+    return Filter(
+        places, topics, shipped_signals() if signals is None else signals, rules
+    )
 
 
 def post(text: str, title: str = "", source: str = "governor") -> Item:

@@ -27,8 +27,8 @@ from monitor.filter.words import Index, parse
 from monitor.item import Item, Match, Origin, Reading, Voice
 
 __all__ = [
-    "Expectation", "Filter", "Mistaken", "Outcome", "Pair", "PlaceEntry", "Problem", "Rule",
-    "SignalEntry", "TopicEntry",
+    "Expectation", "Filter", "Mistaken", "Outcome", "Pair", "PlaceEntry", "Problem",
+    "Rule", "SignalEntry", "TopicEntry",
 ]  # fmt: skip
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # when an expected text was published

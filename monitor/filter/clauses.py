@@ -9,6 +9,7 @@ follows it is only inserted: "угроза, объявленная утром, �
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import inf
 
 from monitor.filter.fold import folded_words
 from monitor.filter.words import Words
@@ -26,15 +27,27 @@ NEGATIONS = _folded(
     "не ни нет без нельзя никто ничего нема немає ні ніхто not no never without none"
     " nobody neither isn't wasn't hasn't aren't weren't haven't nor"
 )
+NOUGHT = _folded("нет немає нема none no")  # denies what stands before it, too
+UNDONE = _begun(  # after "не" or "not": what was not done to what stands before it
+    "был было объявл введен вводил звуч зафиксир обнаруж подтверд поступ наблюд выявл"
+    " фикс оказ постра имее оголо зафікс виявл підтверд було бул declared confirmed"
+    " reported been"
+)
 FUTURE = _begun(
     "будет будут прозвуч зазвуч сообщ объявят оповест дадут ждите жд ожида ждат до"
     " после буде будуть повідом чекай очіку оголосят поступит until once after"
     " await will wait soon скоро пока"
 )
 CONDITIONS = _folded(
-    "если якщо if когда коли when при случае разі case услышав увидев почувши слышите"
-    " услышите напоминаем нагадуємо памятка правила алгоритм whenever"
+    "если якщо if случае разі case напоминаем нагадуємо памятка правила алгоритм"
 )
+OCCASIONS = (
+    _begun(  # after "при", "по": what may come one day, and is to be obeyed then
+        "сигнал получ объявл угроз обнаруж возникнов звук повтор включ срабат отриман"
+        " виявлен"
+    )
+)
+ON = _folded("при по за upon")
 LASTING = _begun(
     "сохран продолж остае остаю действует действую триває збері залиша remain continu"
     " still ongoing persist ще еще"
@@ -56,6 +69,7 @@ ACCORDING = _begun(
 SHORTENED = _folded(
     "г с п х д м ул пос обл р-н им н т е др пр пл вул св st mr mrs ст пер тел кв"
 )
+PICTURES = 0x2600  # code points from which on nearly all are emoji or signs
 ENDS = frozenset(".!?\n;…•")
 
 
@@ -74,6 +88,8 @@ class Clauses:
     def __init__(self, words: Words) -> None:
         self.words = words.folded
         self.all: list[Clause] = []
+        self._known: dict[Clause, tuple[bool, bool]] = {}
+        self._sentences: dict[int, tuple[int, int]] = {}
         self._of: list[int] = []
         self._breaks = set()
         sentence = first = 0
@@ -88,6 +104,8 @@ class Clauses:
             elif not ends and not self._turns(index, gap):
                 continue
             self.all.append(Clause(first, index - 1, sentence))
+            begin, _ = self._sentences.setdefault(sentence, (first, 0))
+            self._sentences[sentence] = (begin, index - 1)
             self._of += [len(self.all) - 1] * (index - first)
             if "\n" in gap:
                 self._breaks.add(len(self.all))
@@ -102,18 +120,25 @@ class Clauses:
         """Whether *clause* begins a line of its own."""
         return self._of[clause.first] in self._breaks
 
-    def words_of(self, clause: Clause, first: int = 0, last: int = -1) -> list[bytes]:
-        """Return the words of *clause* that lie outside *first* to *last*."""
-        return [
-            self.words[i]
-            for i in range(clause.first, clause.last + 1)
-            if not first <= i <= last
-        ]
+    def lasts(self, clause: Clause) -> bool:
+        """Whether *clause* says that something goes on."""
+        return self._about(clause)[0]
+
+    def is_past(self, clause: Clause) -> bool:
+        """Whether *clause* speaks of what is over."""
+        return self._about(clause)[1]
 
     def sentence(self, number: int) -> tuple[int, int]:
         """Return the first and the last word of a sentence."""
-        inside = [clause for clause in self.all if clause.sentence == number]
-        return inside[0].first, inside[-1].last
+        return self._sentences[number]
+
+    def condition(self, sentence: int) -> float:
+        """Return where a sentence begins to suppose; infinity if it does not."""
+        return next((i for i in self._within(sentence) if self._if(i)), inf)
+
+    def occasion(self, sentence: int) -> float:
+        """Return where a sentence speaks of what to do one day: "при сигнале"."""
+        return next((i for i in self._within(sentence) if self._upon(i)), inf)
 
     def near(self, first: int, last: int, reach: tuple[int, int]) -> Iterator[bytes]:
         """Yield the words of one clause that stand near *first* to *last*."""
@@ -125,13 +150,31 @@ class Clauses:
         """Whether a sentence ends before the word at *index*."""
         marks = ENDS.intersection(gap)
         if not marks:
-            return any(ord(c) > 0x2600 for c in gap)  # a picture  # noqa: PLR2004
+            return any(ord(c) > PICTURES for c in gap)
         if marks == {"."} and gap.startswith("."):
             start = words.spans[index][0]
             following = words.text[start]
             short = words.folded[index - 1] in SHORTENED
             return not short and (gap != "." or not following.isdigit())
         return True
+
+    def _about(self, clause: Clause) -> tuple[bool, bool]:
+        if clause not in self._known:
+            words = self.words[clause.first : clause.last + 1]
+            past = not PAST.isdisjoint(words)
+            self._known[clause] = (starts_like(words, LASTING), past)
+        return self._known[clause]
+
+    def _within(self, sentence: int) -> range:
+        first, last = self._sentences[sentence]
+        return range(first, last + 1)
+
+    def _if(self, index: int) -> bool:
+        return self.words[index] in CONDITIONS
+
+    def _upon(self, index: int) -> bool:
+        following = self.words[index + 1 : index + 2]
+        return self.words[index] in ON and starts_like(following, OCCASIONS)
 
     def _turns(self, index: int, gap: str) -> bool:
         return self.words[index] in CONTRAST or "(" in gap or ")" in gap

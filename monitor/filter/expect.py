@@ -1,4 +1,4 @@
-"""What a rule, topic or signal is expected to do with a text: tests beside the rules."""
+"""What a rule, topic or signal must make of a text: tests that stand beside them."""
 
 from dataclasses import dataclass
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from monitor.filter.mention import ENOUGH, Candidate, Mention
 from monitor.filter.reader import Found
-from monitor.filter.resolver import ENOUGH, Candidate, Mention, Resolver
+from monitor.filter.resolver import Resolver
 from monitor.filter.rules import Rules
 from monitor.filter.signal import claims_of
 

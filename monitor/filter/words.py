@@ -12,7 +12,7 @@ on its rarest part, which is taken to be its longest, and is verified from there
 Words that mean nothing to anybody are remembered, and then cost one set difference.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
@@ -76,6 +76,12 @@ class Words:
         start = self.spans[index - 1][1] if index > 0 else 0
         end = self.spans[index][0] if index < len(self.spans) else len(self.text)
         return self.text[start:end]
+
+    def beginning(self, count: int) -> "Words":
+        """Return no more than the first *count* words."""
+        if len(self.folded) <= count:
+            return self
+        return Words(self.text, self.folded[:count], self.spans[:count])
 
     def said(self, first: int, last: int) -> str:
         """Return the text from the *first* to the *last* word."""
@@ -155,11 +161,10 @@ class Index(Generic[T]):
                 self._matters(word)
         known = self._learned
         for index, word in enumerate(folded):
-            if word in known:
-                for anchor in known[word]:
-                    hit = anchor.stands(folded, index)
-                    if hit is not None:
-                        hits.append(hit)
+            for anchor in known.get(word, ()):
+                hit = anchor.stands(folded, index)
+                if hit is not None:
+                    hits.append(hit)
         hits.sort(key=_position)
         return hits
 
@@ -265,6 +270,22 @@ class _Anchor(Generic[T]):
         if self.rest and not all(fits(folded[index + i]) for i, fits in self.rest):
             return None
         return Hit(first, last, self.term)
+
+
+def uncovered(
+    hits: Sequence[Hit[T]], over: Sequence[Hit[T]], of: Callable[[T], str]
+) -> list[Hit[T]]:
+    """Return the *hits* that no hit *over* overlaps which is *of* the same."""
+    covered = {
+        (of(hit.term), index)
+        for hit in over
+        for index in range(hit.first, hit.last + 1)
+    }
+    return [
+        hit
+        for hit in hits
+        if covered.isdisjoint((of(hit.term), i) for i in range(hit.first, hit.last + 1))
+    ]
 
 
 def _position(hit: Hit[T]) -> tuple[int, int]:

@@ -1,0 +1,168 @@
+"""
+Mentions of places, and how a text writes them: capitals, types, heads, lists.
+
+A mention is some words that may name a place, and the places that they may name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from monitor.filter import surroundings as around
+from monitor.filter.places import Named, Node
+from monitor.filter.words import Words
+
+Points = tuple[str, float]
+
+ENOUGH = 1.5  # points from which a mention is a place
+FAR = 40  # characters; what stands further apart is no list
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A place that a mention may mean, and what speaks for it and against."""
+
+    named: Named
+    points: list[Points] = field(default_factory=list)
+    score: float = 0.0
+
+    @property
+    def place(self) -> Node:
+        """The place it stands for."""
+        return self.named.place
+
+    def add(self, reason: str, points: float) -> None:
+        """Count *points* for a *reason* that people can read."""
+        self.points.append((reason, points))
+        self.score += points
+
+
+@dataclass(slots=True)
+class Mention:
+    """
+    Some words that may name a place.
+
+    Attributes:
+        capital: Its first letter is one.
+        opening: It begins a sentence, where a capital says nothing.
+        typed: The word that says what it is: "село", "city", "п.".
+        head: The word an adjective goes with: "области", "районах".
+        end: The last word that belongs to it, its head included.
+        listed: It stands in a list of names.
+    """
+
+    first: int
+    last: int
+    candidates: list[Candidate]
+    capital: bool = True
+    opening: bool = False
+    typed: bytes = b""
+    head: bytes = b""
+    end: int = 0
+    listed: bool = False
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all that it may mean."""
+        return frozenset(c.place.id for c in self.candidates)
+
+    def best(self) -> list[Candidate]:
+        """Return the candidates that reach `ENOUGH`, best first."""
+        good = [c for c in self.candidates if c.score >= ENOUGH]
+        return sorted(good, key=lambda c: (-c.score, c.place.id))
+
+
+class Text:
+    """
+    The words of a text, and how it uses capitals.
+
+    Attributes:
+        spoken_of: For each region, the names with a capital that may lie in it.
+    """
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.folded = words.folded
+        self.spoken_of: dict[str, set[frozenset[str]]] = {}
+        letters = [c for c in words.text if c.isalpha()]
+        capitals = sum(map(str.isupper, letters))
+        self.all_capitals = capitals > 0.6 * len(letters)
+        self.no_capitals = capitals == 0
+
+    def at(self, index: int) -> bytes:
+        """Return the word at *index*, or nothing outside the text."""
+        return self.folded[index] if 0 <= index < len(self.folded) else b""
+
+    def capital(self, index: int) -> bool:
+        """Whether the word at *index* begins with a capital."""
+        if not 0 <= index < len(self.folded):
+            return False
+        return self.words.text[self.words.spans[index][0]].isupper()
+
+    def look_around(self, mentions: Sequence[Mention]) -> None:
+        """Note how each of *mentions* is written and what type stands before it."""
+        before = None
+        for mention in mentions:
+            mention.capital = self.capital(mention.first)
+            mention.opening = self._opens(mention.first)
+            mention.typed = self._type_of(mention, before)
+            before = mention
+            if mention.capital:
+                for candidate in mention.candidates:
+                    said = self.spoken_of.setdefault(candidate.place.region, set())
+                    said.add(mention.ids)
+
+    def look_for_lists(self, mentions: Sequence[Mention]) -> None:
+        """Note which of *mentions* are neighbours in a list."""
+        for left, right in pairwise(mentions):
+            if self.adjacent(left, right):
+                left.listed = right.listed = True
+
+    def adjacent(self, left: Mention, right: Mention) -> bool:
+        """Whether two mentions are neighbours in a list: "Козинка и Глотово"."""
+        between = range(left.end + 1, right.first)
+        gap = self.words.text[
+            self.words.spans[left.end][1] : self.words.spans[right.first][0]
+        ]
+        if any(mark in gap for mark in ".!?") or len(gap) > FAR:
+            return False
+        return all(
+            self.at(i) in around.BETWEEN or self.at(i).isdigit() for i in between
+        )
+
+    def _opens(self, index: int) -> bool:
+        if index == 0:
+            return True
+        gap = self.words.gap(index)
+        if gap.startswith(".") and self.at(index - 1) in around.DOTTED:
+            return False
+        return any(not (c.isalnum() or c in " ,-'’(\u00a0") for c in gap)
+
+    def _type_of(self, mention: Mention, before: Mention | None) -> bytes:
+        word, gap = self.at(mention.first - 1), self.words.gap(mention.first)
+        if word == b"of":
+            word = self.at(mention.first - 2)
+        if word in around.TYPES:
+            plain = word not in around.INITIALS or "." in gap
+            return word if plain or self.all_capitals else b""
+        if self.at(mention.last + 1) in (b"village", b"settlement", b"town", b"city"):
+            return self.at(mention.last + 1)
+        if before and before.typed and self.adjacent(before, mention):
+            return before.typed
+        return b""
+
+
+def find_heads(text: Text, mentions: Sequence[Mention]) -> None:
+    """Give each adjective its head, one for all of "Брянской и Курской областей"."""
+    for mention, following in zip(
+        reversed(mentions), [None, *reversed(mentions)], strict=False
+    ):
+        if not any(c.named.role != "name" for c in mention.candidates):
+            continue
+        index = mention.last + 1
+        while text.at(index) in around.QUALIFIERS:
+            index += 1
+        if text.at(index) in around.HEADS and "." not in text.words.gap(index):
+            mention.head, mention.end = text.at(index), index
+        elif following and following.head and text.adjacent(mention, following):
+            mention.head = following.head

@@ -1,0 +1,258 @@
+"""
+What speaks for a place and against it, and how much.
+
+Each function looks at one thing around a mention.  The numbers were found on the
+labelled posts of tests/fixtures/filter; each was needed by at least one of them.
+"""
+
+from collections.abc import Sequence
+
+from monitor.filter import surroundings as around
+from monitor.filter.mention import Candidate, Mention, Text
+
+WITNESS = 1.9  # points from which a mention speaks for its neighbours
+LIST = 3  # names of one region that make a list of it
+
+PRIOR = {
+    "region": 4.0, "city": 2.0, "district": 2.0, "hromada": 2.0, "town": 1.9,
+    "settlement": 1.7, "village": 1.3, "facility": 1.5,
+}  # fmt: skip
+FITS_TYPE = (
+    (around.CITY, ("city", "town")),
+    (around.VILLAGE, ("village",)),
+    (around.SETTLEMENT, ("settlement", "town")),
+)
+
+
+def weigh(text: Text, mention: Mention, candidate: Candidate) -> None:
+    """Add up what *text* says for *candidate* and against it, witnesses aside."""
+    if candidate.named.role == "name":
+        _weigh_name(text, mention, candidate)
+        _weigh_list(text, mention, candidate)
+    else:
+        _weigh_adjective(mention, candidate)
+    _weigh_street(text, mention, candidate)
+
+
+def _weigh_adjective(mention: Mention, candidate: Candidate) -> None:
+    kind, head = candidate.place.kind, mention.head
+    if candidate.named.role == "stem" and not head:
+        candidate.add("no region after it", -5.0)
+    elif kind == "region":
+        _weigh_region(mention, candidate)
+    elif head in around.HROMADA_HEADS:
+        candidate.add("громада", 3.5 if kind == "hromada" else 0.6)
+    elif head in around.DISTRICT_HEADS:
+        candidate.add("район", 3.5 if kind == "district" else 0.9)
+    elif head in around.REGION_HEADS:
+        candidate.add("another's область", -3.0)
+    else:
+        unique = len(mention.candidates) == 1 and not candidate.place.ambiguous
+        candidate.add("adjective alone", 1.6 if unique else 0.2)
+
+
+def _weigh_region(mention: Mention, candidate: Candidate) -> None:
+    if mention.head in around.REGION_HEADS:
+        candidate.add("область", 4.0)
+    elif not mention.head:
+        candidate.add("adjective of a region", 2.2)
+    elif any(c.place.kind in ("district", "hromada") for c in mention.candidates):
+        candidate.add("район has its own", 0.0)
+    else:
+        candidate.add("район of its name", 2.2)
+
+
+def _weigh_name(text: Text, mention: Mention, candidate: Candidate) -> None:
+    place = candidate.place
+    candidate.add(place.kind, PRIOR[place.kind])
+    if mention.last > mention.first:
+        candidate.add("several words", 0.7)
+    _weigh_type(mention, candidate)
+    _weigh_capital(text, mention, candidate)
+    _weigh_meaning(text, mention, candidate)
+    _weigh_person(text, mention, candidate)
+    before, after = text.at(mention.first - 1), text.at(mention.last + 1)
+    if before in around.PREPOSITIONS and mention.capital:
+        inside = before in around.INSIDE
+        candidate.add("preposition and capital", 0.9 if inside else 0.6)
+    if mention.opening:
+        _weigh_heading(text, mention, candidate)
+    if after in around.FEATURES:
+        candidate.add("a river, a wind, a sea", -2.0)
+    if after in around.REGION_HEADS and b"region" not in after and not mention.typed:
+        candidate.add("its область is meant", -2.0 if place.kind != "region" else 0)
+    _weigh_trade(text, mention, candidate)
+
+
+def _weigh_type(mention: Mention, candidate: Candidate) -> None:
+    if not mention.typed or candidate.place.kind in ("region", "facility"):
+        return
+    candidate.add("its type is named", 2.5)
+    for words, kinds in FITS_TYPE:
+        if mention.typed in words:
+            fits = candidate.place.kind in kinds
+            candidate.add(
+                "of this type" if fits else "of another", 0.8 if fits else -1.5
+            )
+
+
+def _weigh_capital(text: Text, mention: Mention, candidate: Candidate) -> None:
+    if text.no_capitals:
+        return
+    several = mention.last > mention.first
+    if not mention.capital:
+        heavy = several or candidate.place.ambiguous
+        if not (several and candidate.place.kind == "facility"):
+            candidate.add("small letter", -3.0 if heavy else -1.5)
+    elif several and not text.all_capitals and candidate.place.kind != "facility":
+        rest = range(mention.first + 1, mention.last + 1)
+        if not any(text.capital(i) for i in rest):
+            candidate.add("small second word", -3.0)
+
+
+def _weigh_meaning(text: Text, mention: Mention, candidate: Candidate) -> None:
+    """Take off for what else the word may be."""
+    flags = _flags(text, mention, candidate)
+    if not flags:
+        if len(mention.candidates) == 1:
+            candidate.add("nothing else has this name", 0.4)
+        return
+    if mention.last > mention.first or mention.typed:
+        return
+    oblique = text.at(mention.first) != candidate.named.base
+    if "word" in flags or ("form" in flags and oblique):
+        telling = mention.capital and not mention.opening and not text.all_capitals
+        candidate.add("a common word", -0.5 if telling else _plain_word(text, mention))
+    if "surname" in flags:
+        candidate.add("a surname", -0.5)
+    if "name" in flags:
+        candidate.add("a first name", -1.2)
+
+
+def _flags(text: Text, mention: Mention, candidate: Candidate) -> frozenset[str]:
+    """Return what else the form that was used may be: nobody is called Климово."""
+    flags, base = candidate.place.ambiguous, candidate.named.base
+    if base.endswith(_NEUTER) and text.at(mention.first) == base:
+        return flags - {"surname"}
+    return flags
+
+
+def _plain_word(text: Text, mention: Mention) -> float:
+    if text.no_capitals or text.all_capitals:
+        return -2.2
+    return -2.6 if mention.opening else -1.6
+
+
+def _weigh_person(text: Text, mention: Mention, candidate: Candidate) -> None:
+    """Take off where a person is meant: "Пётр Климов", "Климов заявил"."""
+    if mention.typed or not mention.capital or mention.last > mention.first:
+        return
+    before, after = text.at(mention.first - 1), text.at(mention.last + 1)
+    flags = candidate.place.ambiguous
+    gap = text.words.gap(mention.first)
+    initial = len(before) == 1 and before not in around.PREPOSITIONS and "." in gap
+    if before in around.FIRST_NAMES and gap == " " and text.capital(mention.first - 1):
+        candidate.add("a first name before it", -3.0)
+    elif initial and text.capital(mention.first - 1):
+        candidate.add("an initial before it", -3.0)
+    elif before in around.TITLES and flags & {"surname", "name"}:
+        candidate.add("a title before it", -2.5)
+    if flags & {"surname", "name"} and after in around.SAYING:
+        candidate.add("it speaks", -2.5)
+    follows = text.words.gap(mention.last + 1)
+    if flags & {"surname"} and len(after) == 1 and text.capital(mention.last + 1):
+        candidate.add("initials after it", -3.0)
+    elif "name" in flags and follows == " " and text.capital(mention.last + 1):
+        candidate.add("a surname after it", -2.5)
+
+
+def _weigh_heading(text: Text, mention: Mention, candidate: Candidate) -> None:
+    follows = text.words.gap(mention.last + 1).strip()[:1]
+    if follows == ":":
+        candidate.add("heads what follows", 2.6 if mention.first == 0 else 1.7)
+    elif mention.first == 0 and follows in (",", "—", "–", "-") and follows:
+        candidate.add("heads what follows", 0.9)
+
+
+def _weigh_trade(text: Text, mention: Mention, candidate: Candidate) -> None:
+    """Take off for clubs and hotels, and for halves of longer names."""
+    near = {text.at(mention.first - 1), text.at(mention.first - 2)}
+    if not near.isdisjoint(around.CLUBS) and not mention.typed:
+        candidate.add("a club or a house", -2.5)
+    if (
+        text.words.gap(mention.first) == "-"
+        and text.at(mention.first - 1) in around.LEADING
+    ):
+        candidate.add("half of a name", -4.0)
+    after = text.at(mention.last + 1)
+    if text.words.gap(mention.last + 1) == "-" and _adjectival(after):
+        candidate.add("half of a name", -4.0)
+
+
+_NEUTER = "о".encode("cp1251")
+
+
+def _adjectival(word: bytes) -> bool:
+    endings = "ский ского ском скому ским ський ського ському ским ская ской скую"
+    return word.endswith(tuple(ending.encode("cp1251") for ending in endings.split()))
+
+
+def _weigh_street(text: Text, mention: Mention, candidate: Candidate) -> None:
+    before, after = text.at(mention.first - 1), text.at(mention.last + 1)
+    if before in around.DOTTED:
+        before = text.at(mention.first - 2)
+    if before in around.STREETS or after in around.STREETS:
+        candidate.add("a street", -4.0)
+
+
+def _weigh_list(text: Text, mention: Mention, candidate: Candidate) -> None:
+    """Add for standing in a list of places."""
+    if candidate.place.kind in ("region", "facility"):
+        return
+    if not mention.listed:
+        return
+    candidate.add("in a list", 0.5)
+    if len(text.spoken_of.get(candidate.place.region, ())) >= LIST:
+        candidate.add("in a list of this region", 0.9)
+
+
+def hear_witnesses(mentions: Sequence[Mention], home: str) -> None:
+    """
+    Add for what the rest of the text speaks of.
+
+    A name repeated is no second witness, nor is a namesake: only mentions that
+    could not mean the same place speak for one another.
+    """
+    told: dict[str, set[frozenset[str]]] = {}
+    for mention in mentions:
+        sure = [c for c in mention.candidates if c.score >= WITNESS]
+        if len({c.place.region for c in sure}) == 1:
+            shared = frozenset.intersection(*(frozenset(c.place.lineage) for c in sure))
+            for above in shared - {sure[0].place.within[-1]}:
+                told.setdefault(above, set()).add(mention.ids)
+    regions = {place for place in told if "." not in place}
+    for mention in mentions:
+        for candidate in mention.candidates:
+            _hear(mention, candidate, told, regions)
+            if home and home in candidate.place.lineage:
+                candidate.add("the source's own region", 0.8)
+
+
+def _hear(
+    mention: Mention,
+    candidate: Candidate,
+    told: dict[str, set[frozenset[str]]],
+    regions: set[str],
+) -> None:
+    def witnessed(place: str) -> bool:
+        return any(ids.isdisjoint(mention.ids) for ids in told.get(place, ()))
+
+    place = candidate.place
+    if witnessed(place.region) and place.kind != "region":
+        candidate.add("its region is spoken of", 1.5)
+        if any(witnessed(above) for above in place.within[:-2]):
+            candidate.add("its district is spoken of", 1.0)
+    elif place.kind != "region" and any(
+        witnessed(region) for region in regions if region != place.region
+    ):
+        candidate.add("another region is spoken of", -0.5)

@@ -1,0 +1,120 @@
+"""An all-clear is never read as an alarm, nor an alarm as an all-clear."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.filter_config import origin, post, small
+
+WHERE = ["Белгород", "В Шебекине", "на территории Грайворонского округа", ""]
+CLEARS = [
+    "Отбой ракетной опасности", "Отбой", "Отбой воздушной тревоги", "Дан отбой",
+    "Ракетная опасность отменена", "Отмена ракетной опасности",
+    "Ракетная опасность снята", "Опасность по БПЛА снята",
+    "Режим ракетной опасности отменён", "Угроза миновала", "Опасность миновала",
+    "Угроза атаки БПЛА миновала", "Тревога отменена", "Отменена воздушная тревога",
+    "Сняли режим беспилотной опасности", "Угрозы нет", "Опасности больше нет",
+]  # fmt: skip
+DANGERS = [
+    "Ракетная опасность", "Опасность атаки БПЛА", "Воздушная тревога",
+    "Угроза удара беспилотников", "Звучит сирена", "Работает ПВО",
+    "Ракетная опасность не снята", "Опасность по БПЛА сохраняется",
+    "Отбоя не было, ракетная опасность", "Не покидайте укрытия до отбоя",
+    "Отбой ещё не объявлен, опасность сохраняется",
+]  # fmt: skip
+UNSAFE = {"danger", "alarm", "impact", "casualties"}
+
+
+def signal(text: str) -> str:
+    """Return how *text* is read."""
+    return small().read(post(text), origin("RU-BEL")).signal
+
+
+@given(
+    st.sampled_from(CLEARS),
+    st.sampled_from(WHERE),
+    st.sampled_from(["", "!", ".", " ✅"]),
+    st.booleans(),
+)
+def test_every_wording_of_an_all_clear(
+    said: str, where: str, end: str, shout: object
+) -> None:
+    """Before or after the place, shouted or not, it stays an all-clear."""
+    text = f"{said} {where}{end}".strip()
+
+    assert signal(text.upper() if shout else text) == "clear"
+
+
+@given(
+    st.sampled_from(DANGERS),
+    st.sampled_from(WHERE),
+    st.sampled_from(["", "!", ".", " 🔴"]),
+    st.booleans(),
+)
+def test_no_wording_of_a_danger_is_an_all_clear(
+    said: str, where: str, end: str, shout: object
+) -> None:
+    """A danger that goes on is one, whatever words of its end stand in it."""
+    text = f"{said} {where}{end}".strip()
+
+    assert signal(text.upper() if shout else text) in UNSAFE
+
+
+@given(st.sampled_from(CLEARS), st.sampled_from(["danger", "alarm"]))
+def test_a_partial_all_clear_is_none(said: str, kind: str) -> None:
+    """Where a danger goes on elsewhere, the post as a whole calls nothing off."""
+    rest = "опасность атаки БПЛА" if kind == "danger" else "воздушная тревога"
+
+    assert signal(f"{said} в Белгороде. В Шебекине сохраняется {rest}.") in UNSAFE
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Отбой ракетной опасности.", "clear"),
+        ("Отбой!", "clear"),
+        ("Ракетная опасность на территории области отменена.", "clear"),
+        ("Отмена ракетной опасности.", "clear"),
+        ("Ракетная опасность снята.", "clear"),
+        ("Опасность по БПЛА снята на всей территории области", "clear"),
+        ("Режим ракетной опасности отменён", "clear"),
+        ("Угроза миновала", "clear"),
+        ("Сирены в Белгороде отключены, угрозы нет", "clear"),
+        ("Учебная тревога: 4 марта проверка сирен", "drill"),
+        ("Вчера в Шебекино был обстрел, повреждено 5 домов", "recap"),
+        ("Взрыв газа в жилом доме в Старом Осколе", "none"),
+        ("Дрон атаковал легковой автомобиль, мужчина скончался", "casualties"),
+        ("Уточнение: пострадавших двое, а не трое", "correction"),
+        ("Шебекинский округ: от взрыва FPV-дрона ранен житель", "casualties"),
+    ],
+)
+def test_wordings_that_others_misread(text: str, expected: str) -> None:
+    """The sentences on which comparable programs fail are read right."""
+    assert signal(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Отбой отменяется, ракетная опасность!", "danger"),
+        ("Отбой скоро будет", "none"),
+        ("Ждите отбоя", "none"),
+        ("Ложный отбой", "none"),
+        ("Нет данных о снятии ракетной опасности", "danger"),
+        ("Из-за угрозы БПЛА отменены рейсы", "danger"),
+        ("Ракетная опасность! Занятия в школах отменены", "danger"),
+        ("Отбой. Погибших и раненых нет", "clear"),
+        ("Погиб мужчина. Опасность миновала", "casualties"),
+        ("Взрывы в Белгороде. Отбой", "clear"),
+        ("Никто не пострадал, разрушений нет", "none"),
+        ("Пострадавшие есть, погибших нет", "casualties"),
+        ("Напоминаем: при сигнале «Воздушная тревога» спуститесь в укрытие", "none"),
+        ("Сирены не звучали", "none"),
+        ("Тревога — отбой", "clear"),
+        ("До отбоя оставайтесь в укрытиях", "alarm"),
+        ("Після відбою тривоги рух відновлено", "none"),
+    ],
+)
+def test_what_turns_the_meaning(text: str, expected: str) -> None:
+    """Denials, delays, conditions and causes turn a meaning round, or do not."""
+    assert signal(text) == expected
