@@ -59,6 +59,17 @@ async def test_each_batch_of_an_absence_has_a_cursor_of_its_own() -> None:
     assert set(range(3, 21)) <= accepted | set(numbers)
 
 
+async def test_posts_from_before_the_first_read_stay_the_past() -> None:
+    """When posts are deleted, older ones move onto the page; they are no news."""
+    channel = Channel(shown=3)
+    channel.write(*range(1, 11))
+    async with reading(channel.answer) as reader:
+        assert [8, 9, 10] == await reader.numbers()
+        del channel.posts[9], channel.posts[10]
+
+        assert [8] == [int(item.id) for item in await reader.items() if item.text]
+
+
 async def test_gaps_in_the_numbers_are_no_loss() -> None:
     """Numbers that nothing has do not make it page back for ever."""
     channel = Channel(shown=3)

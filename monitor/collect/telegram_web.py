@@ -50,12 +50,15 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         channel: The numeric id that the name is pinned to.
         newest: The highest number seen, parts of albums and service messages too.
+        since: The lowest number of the first read; what is below it is the past, and
+            moves onto the page when newer posts are deleted.
         posts: The newest posts, ascending.
         doubts: Posts that were missing, and when to ask for them (Unix time).
     """
 
     channel: int | None = None
     newest: int = 0
+    since: int = 0
     posts: tuple[Known, ...] = ()
     doubts: dict[int, int] = {}
 
@@ -215,8 +218,12 @@ def _account(
     """
     cut = next((n for n, page in enumerate(pages) if page.cut), len(pages) - 1)
     present: set[int] = set()
+    if not memory.newest:
+        first = min((post.id for post in pages[0].posts), default=0)
+        memory = msgspec.structs.replace(memory, since=first)
     for page in pages[: cut + 1]:
-        posts = _recognised(memory, page.posts, edge=page is pages[0])
+        recent = [post for post in page.posts if post.last >= memory.since]
+        posts = _recognised(memory, recent, edge=page is pages[0])
         present.update(post.id for post in posts)
         memory = _after(memory, page, posts)
         if page is pages[cut]:
