@@ -1,10 +1,11 @@
 """An all-clear is never read as an alarm, nor an alarm as an all-clear."""
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.filter_config import origin, post, small
+from tests.filter_config import FIXTURES, origin, post, small
 
 WHERE = ["Белгород", "В Шебекине", "на территории Грайворонского округа", ""]
 CLEARS = [
@@ -22,6 +23,8 @@ DANGERS = [
     "Отбоя не было, ракетная опасность", "Не покидайте укрытия до отбоя",
     "Отбой ещё не объявлен, опасность сохраняется",
 ]  # fmt: skip
+LOADED = yaml.safe_load((FIXTURES / "signals.yaml").read_text("utf-8"))
+CASES: list[dict[str, str]] = LOADED["cases"]
 UNSAFE = {"danger", "alarm", "impact", "casualties"}
 
 
@@ -118,3 +121,9 @@ def test_wordings_that_others_misread(text: str, expected: str) -> None:
 def test_what_turns_the_meaning(text: str, expected: str) -> None:
     """Denials, delays, conditions and causes turn a meaning round, or do not."""
     assert signal(text) == expected
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["text"])[:40])
+def test_wordings_met_along_the_border(case: dict[str, str]) -> None:
+    """Officials' own ways to warn, report and call off are read as they are meant."""
+    assert signal(case["text"]) == case["signal"]

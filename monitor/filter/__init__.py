@@ -94,7 +94,7 @@ class Filter:
     def explain(self, item: Item, origin: Origin) -> Iterator[str]:
         """Yield lines that say why *item* is read so, and why each rule fails."""
         found = self._reader.read(item, origin)
-        return explanation(found, self._reader.resolver, self._rules)
+        return explanation(found, self._rules)
 
     def expectations(self) -> Iterator[Outcome]:
         """Yield what becomes of each `expect:` beside rules, topics and signals."""

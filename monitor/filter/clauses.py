@@ -34,9 +34,9 @@ UNDONE = _begun(  # after "не" or "not": what was not done to what stands befo
     " reported been"
 )
 FUTURE = _begun(
-    "будет будут прозвуч зазвуч сообщ объявят оповест дадут ждите жд ожида ждат до"
-    " после буде будуть повідом чекай очіку оголосят поступит until once after"
-    " await will wait soon скоро пока"
+    "будет будут прозвуч зазвуч сообщим сообщат сообщу сообщит объявят оповест дадут"
+    " ждите жд ожида ждат до после буде будуть повідомимо повідомлять чекай очіку"
+    " оголосят поступит until once after await will wait soon скоро пока"
 )
 CONDITIONS = _folded(
     "если якщо if случае разі case напоминаем нагадуємо памятка правила алгоритм"
@@ -47,11 +47,14 @@ OCCASIONS = (
         " виявлен"
     )
 )
+WHAT_TO_DO = folded_words("что делать")
 ON = _folded("при по за upon")
 LASTING = _begun(
     "сохран продолж остае остаю действует действую триває збері залиша remain continu"
     " still ongoing persist ще еще"
 )
+EXCEPT = _folded("кроме исключением окрім крім винятком except excluding")
+TIMES = _folded("в во на с о об у по к ще in at on since") | {b""}
 PAST = _folded(
     "была был были было ранее раньше длилась длился действовала действовал объявлялась"
     " объявлялся объявляли звучала звучали вчера накануне раніше була був було були"
@@ -88,6 +91,7 @@ class Clauses:
     def __init__(self, words: Words) -> None:
         self.words = words.folded
         self.all: list[Clause] = []
+        self._gaps: dict[int, str] = {}
         self._known: dict[Clause, tuple[bool, bool]] = {}
         self._sentences: dict[int, tuple[int, int]] = {}
         self._of: list[int] = []
@@ -107,6 +111,8 @@ class Clauses:
             begin, _ = self._sentences.setdefault(sentence, (first, 0))
             self._sentences[sentence] = (begin, index - 1)
             self._of += [len(self.all) - 1] * (index - first)
+            if ends:
+                self._gaps[sentence] = gap
             if "\n" in gap:
                 self._breaks.add(len(self.all))
             first, sentence = index, sentence + ends
@@ -131,6 +137,33 @@ class Clauses:
     def sentence(self, number: int) -> tuple[int, int]:
         """Return the first and the last word of a sentence."""
         return self._sentences[number]
+
+    def asks(self, sentence: int) -> bool:
+        """Whether a sentence ends with a question mark."""
+        return "?" in self._gaps.get(sentence, "")
+
+    def goes_on(self, clause: Clause) -> bool:
+        """Whether the sentence of *clause* excepts something, or goes on elsewhere."""
+        if any(self.words[i] in EXCEPT for i in self._within(clause.sentence)):
+            return True
+        others = (c for c in self.all if c.sentence == clause.sentence and c != clause)
+        return any(self.lasts(other) for other in others)
+
+    def follows(self, first: int, last: int) -> bool:
+        """
+        Whether the word at *last* only continues the clause before its own.
+
+        "Опасность объявлена в 02:15, снята в 03:40": it opens its clause, and what
+        comes after it is a time or a place, not somebody else ("отменены рейсы").
+        """
+        before, own = self.at(first), self.at(last)
+        next_ = self.words[last + 1] if last < own.last else b""
+        return (
+            own.first == last
+            and before.last + 1 == own.first
+            and before.sentence == own.sentence
+            and (next_ in TIMES or next_.isdigit())
+        )
 
     def condition(self, sentence: int) -> float:
         """Return where a sentence begins to suppose; infinity if it does not."""
@@ -170,7 +203,8 @@ class Clauses:
         return range(first, last + 1)
 
     def _if(self, index: int) -> bool:
-        return self.words[index] in CONDITIONS
+        pair = self.words[index : index + 2]
+        return self.words[index] in CONDITIONS or pair == WHAT_TO_DO
 
     def _upon(self, index: int) -> bool:
         following = self.words[index + 1 : index + 2]

@@ -4,16 +4,15 @@ from collections.abc import Iterator
 
 from monitor.filter.mention import ENOUGH, Candidate, Mention
 from monitor.filter.reader import Found
-from monitor.filter.resolver import Resolver
 from monitor.filter.rules import Rules
 from monitor.filter.signal import claims_of
 
 
-def explanation(found: Found, resolver: Resolver, rules: Rules) -> Iterator[str]:
+def explanation(found: Found, rules: Rules) -> Iterator[str]:
     """Yield lines for people: what was found, what it was worth, what came of it."""
     reading = found.reading
     for mention in found.mentions:
-        yield from _of_mention(found, mention, resolver)
+        yield from _of_mention(found, mention)
     for topic in reading.topics:
         said = ", ".join(f"{start}..{end}" for start, end in topic.spans)
         yield f"topic {topic.name}: {said or 'in the title'}"
@@ -27,10 +26,10 @@ def explanation(found: Found, resolver: Resolver, rules: Rules) -> Iterator[str]
         yield f"rule {name}: {f'no, by its {key}' if key else 'matches'}"
 
 
-def _of_mention(found: Found, mention: Mention, resolver: Resolver) -> Iterator[str]:
+def _of_mention(found: Found, mention: Mention) -> Iterator[str]:
     if found.words is None:
         return
-    choice = resolver.chosen(mention)
+    choice = mention.choice
     said = found.words.said(mention.first, mention.end)
     yield f"“{said}”: {choice[0] if choice else 'no place'}"
     for candidate in sorted(mention.candidates, key=_by_score):

@@ -4,6 +4,7 @@ Mentions of places, and how a text writes them: capitals, types, heads, lists.
 A mention is some words that may name a place, and the places that they may name.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,6 +15,7 @@ from monitor.filter.words import Words
 
 Points = tuple[str, float]
 
+_CAPITALS = re.compile("[A-ZА-ЯЁІЇЄҐ]").findall
 ENOUGH = 1.5  # points from which a mention is a place
 FAR = 40  # characters; what stands further apart is no list
 
@@ -49,6 +51,7 @@ class Mention:
         head: The word an adjective goes with: "области", "районах".
         end: The last word that belongs to it, its head included.
         listed: It stands in a list of names.
+        choice: Id and score of what it means, once that is decided.
     """
 
     first: int
@@ -60,6 +63,7 @@ class Mention:
     head: bytes = b""
     end: int = 0
     listed: bool = False
+    choice: tuple[str, float] | None = None
 
     @property
     def ids(self) -> frozenset[str]:
@@ -84,9 +88,9 @@ class Text:
         self.words = words
         self.folded = words.folded
         self.spoken_of: dict[str, set[frozenset[str]]] = {}
-        letters = [c for c in words.text if c.isalpha()]
-        capitals = sum(map(str.isupper, letters))
-        self.all_capitals = capitals > 0.6 * len(letters)
+        letters = sum(map(len, self.folded))
+        capitals = len(_CAPITALS(words.text))
+        self.all_capitals = capitals > 0.6 * letters
         self.no_capitals = capitals == 0
 
     def at(self, index: int) -> bytes:
@@ -104,7 +108,7 @@ class Text:
         before = None
         for mention in mentions:
             mention.capital = self.capital(mention.first)
-            mention.opening = self._opens(mention.first)
+            mention.opening = self.opens(mention.first)
             mention.typed = self._type_of(mention, before)
             before = mention
             if mention.capital:
@@ -130,7 +134,8 @@ class Text:
             self.at(i) in around.BETWEEN or self.at(i).isdigit() for i in between
         )
 
-    def _opens(self, index: int) -> bool:
+    def opens(self, index: int) -> bool:
+        """Whether the word at *index* begins a sentence."""
         if index == 0:
             return True
         gap = self.words.gap(index)

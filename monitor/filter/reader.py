@@ -65,17 +65,13 @@ class Reader:
         self._resolver = Resolver(gazetteer)
         index.keep_whole(around.EVERYTHING_HYPHENATED)
 
-    @property
-    def resolver(self) -> Resolver:
-        """Who decides which places are meant."""
-        return self._resolver
-
     def read(self, item: Item, origin: Origin) -> Found:
         """Return what *item* says."""
         text, start = _whole(item)
         quiet = hide_footer(hide_addresses(text[:LONGEST_READ]))
-        language = language_of(fold(quiet))
-        words = self._index.cut(quiet)
+        folded = fold(quiet)
+        language = language_of(folded)
+        words = self._index.cut(quiet, folded)
         if words is None:
             reading = Reading(language=language)
             return Found(reading, None, (), (), _features(reading, (), item, origin))
@@ -85,7 +81,7 @@ class Reader:
         about = counted(_only(hits, About))
         cues = _only(hits, Cue)
         asked = _only(hits, Asked)
-        signal = signal_of(cues, words, self._named(mentions), _threats(about))
+        signal = signal_of(cues, words, _named(mentions), _threats(about))
         reading = Reading(
             places=tuple(_moved_place(place, start) for place in places),
             topics=tuple(_moved_topic(t, start) for t in topics_of(about, words)),
@@ -95,11 +91,6 @@ class Reader:
         )
         features = _features(reading, asked, item, origin)
         return Found(reading, words, mentions, cues, features)
-
-    def _named(self, mentions: Sequence[Mention]) -> dict[int, frozenset[str]]:
-        """Return which place each mention that means one means, by its first word."""
-        choices = ((m.first, self._resolver.chosen(m)) for m in mentions)
-        return {first: frozenset([c[0]]) for first, c in choices if c is not None}
 
 
 def hide_footer(text: str) -> str:
@@ -125,6 +116,11 @@ def _only(hits: Iterable[Hit[object]], kind: type[T]) -> list[Hit[T]]:
     return [
         Hit(first, last, term) for first, last, term in hits if isinstance(term, kind)
     ]
+
+
+def _named(mentions: Sequence[Mention]) -> dict[int, frozenset[str]]:
+    """Return which place each mention that means one means, by its first word."""
+    return {m.first: frozenset([m.choice[0]]) for m in mentions if m.choice}
 
 
 def _threats(about: Iterable[Hit[About]]) -> dict[int, frozenset[str]]:

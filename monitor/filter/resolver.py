@@ -45,33 +45,16 @@ class Resolver:
             for candidate in mention.candidates:
                 weigh(text, mention, candidate)
         hear_witnesses(mentions, home)
+        for mention in mentions:
+            mention.choice = _chosen(mention)
         return mentions
-
-    def chosen(self, mention: Mention) -> tuple[str, float] | None:
-        """
-        Return the id and the score of what *mention* means, or None.
-
-        Where several places of one region cannot be told apart, that is the nearest
-        place in which all of them lie.
-        """
-        best = mention.best()
-        if not best:
-            return None
-        rivals = [c for c in best if best[0].score - c.score < CLOSE]
-        if len({c.place.id for c in rivals}) == 1:
-            return best[0].place.id, best[0].score
-        for above in rivals[0].place.lineage[:-1]:
-            if all(above in c.place.lineage for c in rivals):
-                return above, ENOUGH
-        return None
 
     def places(self, mentions: Sequence[Mention], words: Words) -> tuple[Place, ...]:
         """Return the places that *mentions* mean, in the order of the text."""
         found: dict[str, tuple[float, list[tuple[int, int]]]] = {}
         for mention in mentions:
-            choice = self.chosen(mention)
-            if choice is not None:
-                place, score = choice
+            if mention.choice is not None:
+                place, score = mention.choice
                 best, spans = found.get(place, (score, []))
                 start, end = words.spans[mention.first][0], words.spans[mention.end][1]
                 found[place] = (max(best, score), [*spans, (start, end)])
@@ -88,6 +71,25 @@ class Resolver:
             confidence=confidence(score),
             spans=tuple(spans),
         )
+
+
+def _chosen(mention: Mention) -> tuple[str, float] | None:
+    """
+    Return the id and the score of what *mention* means, or None.
+
+    Where several places of one region cannot be told apart, that is the nearest
+    place in which all of them lie.
+    """
+    best = mention.best()
+    if not best:
+        return None
+    rivals = [c for c in best if best[0].score - c.score < CLOSE]
+    if len({c.place.id for c in rivals}) == 1:
+        return best[0].place.id, best[0].score
+    for above in rivals[0].place.lineage[:-1]:
+        if all(above in c.place.lineage for c in rivals):
+            return above, ENOUGH
+    return None
 
 
 def confidence(score: float) -> float:

@@ -143,6 +143,8 @@ def signal_of(
         places: Ids of the places that a mention means, by its first word.
         threats: Names of dangerous topics, by the first word that speaks of them.
     """
+    if not hits:
+        return "none"
     claims, clauses = claims_of(hits, words)
     standing = [claim for claim in claims if not claim.fallen]
     return _Verdict(standing, clauses, places, threats).decide()
@@ -170,6 +172,22 @@ def _paired(hits: Sequence[Hit[Cue]], clauses: Clauses) -> Iterable[Claim]:
             for fate in fates.get(_room(hit, clauses), [])[:MOST_FATES]:
                 first, last = min(hit.first, fate.first), max(hit.last, fate.last)
                 yield Claim(hit.term.signal, first, last, whole=False)
+    yield from _continued(hits, clauses)
+
+
+def _continued(hits: Sequence[Hit[Cue]], clauses: Clauses) -> Iterable[Claim]:
+    """Yield a claim for each fate that goes on with the clause before its own."""
+    thing: Hit[Cue] | None = None
+    for hit in hits:
+        if hit.term.part == "thing" and hit.term.signal == "clear":
+            thing = hit
+        elif (
+            thing is not None
+            and (hit.term.signal, hit.term.part) == ("clear", "fate")
+            and hit.term.pair == thing.term.pair
+            and clauses.follows(thing.first, hit.first)
+        ):
+            yield Claim("clear", thing.first, hit.last, whole=False)
 
 
 def _room(hit: Hit[Cue], clauses: Clauses) -> tuple[Signal, int, int]:
@@ -189,7 +207,7 @@ def _tried(claim: Claim, clauses: Clauses) -> Claim:
 
 
 def _denied(claim: Claim, clauses: Clauses) -> str:
-    reach = REACH.get(claim.signal, (2, 2))
+    reach = REACH.get(claim.signal, (2, 5))
     before = list(clauses.near(claim.first, claim.last, (reach[0], 0)))
     after = list(clauses.near(claim.first, claim.last, (0, reach[1])))
     inside = clauses.words[claim.first : claim.last + 1] if not claim.whole else []
@@ -197,7 +215,7 @@ def _denied(claim: Claim, clauses: Clauses) -> str:
         denied = _negates([*before, *after]) or _negates(inside, NEGATIONS - NOUGHT)
     else:
         undone = _negates(after) and starts_like(after, UNDONE)
-        denied = _negates(before) or undone or _negates(after, NOUGHT)
+        denied = _negates(before) or undone or _negates(after[:4], NOUGHT)
     return "denied" if denied else ""
 
 
@@ -208,6 +226,8 @@ def _negates(words: Iterable[bytes], by: frozenset[bytes] = NEGATIONS) -> bool:
 def _put_off(claim: Claim, clauses: Clauses) -> str:
     if claim.signal != "clear":
         return ""
+    if clauses.asks(clauses.at(claim.first).sentence):
+        return "asked"
     words = [*clauses.near(claim.first, claim.last, (3, 3))]
     return "put off" if starts_like(words, FUTURE) else ""
 
@@ -248,6 +268,8 @@ class _Verdict:
         clear = [c for c in self._of("clear") if not self._recounted(c)]
         left = [c for c in now if not any(self._ends(c, over) for over in clear)]
         events = self._events()
+        if clear and not left and any(self._partly(c) for c in clear):
+            return "danger"
         if clear and not left:
             dead = [c.first for c in events if c.signal == "casualties"]
             return "casualties" if min(dead, default=1e9) < clear[0].first else "clear"
@@ -302,6 +324,10 @@ class _Verdict:
             return True
         heading = over.last - over.first < HEADING and clear.whole
         return heading and not lasts and self.clauses.begins_line(clause)
+
+    def _partly(self, clear: Claim) -> bool:
+        """Whether an all-clear leaves something out: "кроме", "в остальных"."""
+        return self.clauses.goes_on(self.clauses.at(clear.last))
 
     def _elsewhere(self, danger: Claim, clear: Claim) -> bool:
         """Whether they speak of different places, or of different threats."""

@@ -14,7 +14,7 @@ WITNESS = 1.9  # points from which a mention speaks for its neighbours
 LIST = 3  # names of one region that make a list of it
 
 PRIOR = {
-    "region": 4.0, "city": 2.0, "district": 2.0, "hromada": 2.0, "town": 1.9,
+    "region": 4.0, "city": 2.0, "district": 2.0, "hromada": 2.0, "town": 2.0,
     "settlement": 1.7, "village": 1.3, "facility": 1.5,
 }  # fmt: skip
 FITS_TYPE = (
@@ -75,6 +75,8 @@ def _weigh_name(text: Text, mention: Mention, candidate: Candidate) -> None:
     if before in around.PREPOSITIONS and mention.capital:
         inside = before in around.INSIDE
         candidate.add("preposition and capital", 0.9 if inside else 0.6)
+    elif text.at(mention.first) == candidate.named.base:
+        candidate.add("as it stands in a list", 0.3)
     if mention.opening:
         _weigh_heading(text, mention, candidate)
     if after in around.FEATURES:
@@ -124,7 +126,11 @@ def _weigh_meaning(text: Text, mention: Mention, candidate: Candidate) -> None:
         telling = mention.capital and not mention.opening and not text.all_capitals
         candidate.add("a common word", -0.5 if telling else _plain_word(text, mention))
     if "surname" in flags:
-        candidate.add("a surname", -0.5)
+        alone = not oblique and text.at(mention.first - 1) not in around.PREPOSITIONS
+        likely = (
+            alone and mention.last == mention.first and _is_like_surname(text, mention)
+        )
+        candidate.add("a surname", -1.0 if likely else -0.5)
     if "name" in flags:
         candidate.add("a first name", -1.2)
 
@@ -179,6 +185,7 @@ def _weigh_trade(text: Text, mention: Mention, candidate: Candidate) -> None:
     near = {text.at(mention.first - 1), text.at(mention.first - 2)}
     if not near.isdisjoint(around.CLUBS) and not mention.typed:
         candidate.add("a club or a house", -2.5)
+    _weigh_first_half(text, mention, candidate)
     if (
         text.words.gap(mention.first) == "-"
         and text.at(mention.first - 1) in around.LEADING
@@ -189,7 +196,23 @@ def _weigh_trade(text: Text, mention: Mention, candidate: Candidate) -> None:
         candidate.add("half of a name", -4.0)
 
 
+def _is_like_surname(text: Text, mention: Mention) -> bool:
+    return text.at(mention.first).endswith(_SURNAMES)
+
+
+_SURNAMES = tuple(end.encode("cp1251") for end in ("ский", "цкий", "ов", "ев", "ин"))
 _NEUTER = "о".encode("cp1251")
+
+
+def _weigh_first_half(text: Text, mention: Mention, candidate: Candidate) -> None:
+    """Take off where an unknown "Новая", "Северском" begins the name: it is another."""
+    index = mention.first - 1
+    plain = text.words.gap(mention.first) == " " and not text.all_capitals
+    known = candidate.place.kind in ("region", "facility") or mention.typed
+    if plain and not known and text.capital(index) and not text.opens(index):
+        word = text.at(index)
+        if word in around.FIRST_HALVES or _adjectival(word):
+            candidate.add("half of a name", -2.5)
 
 
 def _adjectival(word: bytes) -> bool:

@@ -143,9 +143,13 @@ class Index(Generic[T]):
         """Never cut these *words* at a hyphen."""
         self._whole.update(word for word in words if b"-" in word)
 
-    def cut(self, text: str) -> Words | None:
-        """Return the words of *text*, or None where not one of them matters."""
-        folded = fold(text)
+    def cut(self, text: str, folded: bytes | None = None) -> Words | None:
+        """
+        Return the words of *text*, or None where not one of them matters.
+
+        *folded* is the text in matchable form, where the caller has it already.
+        """
+        folded = fold(text) if folded is None else folded
         words = folded.split()
         live = set(words) - self._dull
         if not any(word in self._learned or self._matters(word) for word in live):
@@ -267,8 +271,9 @@ class _Anchor(Generic[T]):
         last = first + len(self.phrase) - 1
         if first < 0 or last >= len(folded):
             return None
-        if self.rest and not all(fits(folded[index + i]) for i, fits in self.rest):
-            return None
+        for away, fits in self.rest:
+            if not fits(folded[index + away]):
+                return None
         return Hit(first, last, self.term)
 
 
