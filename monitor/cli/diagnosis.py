@@ -1,83 +1,170 @@
 """What `monitor doctor` looks at: Redis, the clock, the disk, the secrets."""
 
+import ctypes
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from monitor.cli.operate import stream_of
+from monitor.cli.reach import stream_of, url_of
 from monitor.config import Settings
 from monitor.errors import Transient, Unavailable
+from monitor.secret import Secret, redact
+from monitor.stream import Stream, find_binary
+from monitor.stream.doctor import Fact
+from monitor.stream.doctor import examine as facts_of
+from monitor.stream.door import Door
 
 Level = Literal["ok", "warn", "fail"]
 
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this has no time yet
 ROOM = 1 << 30  # bytes; under it, intake stops before anything is lost
-SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
+UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
+TIMEX = 512  # bytes; the struct it fills has 208
+BACKLOG = 10_000  # entries that a stage has not worked on; a good hour of all sources
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at, how it is, and what to do about it."""
+    """
+    One thing that was looked at, and how it is.
+
+    Attributes:
+        level: `fail` is to be mended now, `warn` is lived with.
+        said: What was seen.
+        advice: What to do about it; empty if all is well.
+    """
 
     what: str
     level: Level
     said: str
-
-    def __str__(self) -> str:
-        return f"{SIGNS[self.level]} {self.what}: {self.said}"
+    advice: str = ""
 
 
 async def examine(settings: Settings) -> list[Finding]:
     """Return what there is to say of everything the program stands on."""
-    found = [_clock(), _disk(settings.state), *_state(settings.state)]
+    found = [_clock(), _disk(settings.state), _state(settings.state)]
+    found += _secrets(settings)
     try:
-        async with stream_of(settings) as stream:
-            found += [
-                Finding(f"redis {one.name}", one.judgement, _words(one))
-                for one in await stream.doctor()
-            ]
-    except Unavailable as reason:
-        level: Level = "fail" if settings.redis else "warn"
-        found.append(Finding("redis", level, str(reason)))
-    except Transient as reason:
-        found.append(Finding("redis", "fail", str(reason)))
-    # a secret that is missing or that others can read has refused the configuration
-    found.append(Finding("secrets", "ok", "all are there, and only we can read them"))
+        found += [one async for one in _redis(settings)]
+    except (Transient, Unavailable) as reason:
+        found.append(Finding("redis", "fail", redact(str(reason))))
     return found
 
 
-def _words(fact: Any) -> str:
-    return f"{fact.value}: {fact.advice}" if fact.advice else fact.value
+async def _redis(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield what the server says of itself, and what lies in it."""
+    url = await url_of(settings)
+    if url is None:
+        yield _embedded(settings.state)
+        return
+    door = Door(url, "")
+    try:
+        facts = await facts_of(door)
+    finally:
+        await door.aclose()
+    for fact in facts:
+        yield _fact(fact)
+    if all(fact.judgement != "fail" for fact in facts):
+        async with stream_of(settings) as stream:
+            yield _dead(len(await stream.dead()))
+            yield _parked(await stream.parking())
+            yield await _backlog(stream)
+
+
+def _fact(fact: Fact) -> Finding:
+    return Finding(f"redis {fact.name}", fact.judgement, fact.value, fact.advice)
+
+
+def _embedded(state: Path) -> Finding:
+    """Return what is to be said of a server that does not run."""
+    try:
+        binary = find_binary()
+    except Unavailable as reason:
+        return Finding("redis", "fail", "not running, and none to start", str(reason))
+    said = f"not running on {state}; `monitor run` starts {binary}"
+    return Finding("redis", "warn", said, "look again while it runs")
+
+
+def _dead(count: int) -> Finding:
+    if not count:
+        return Finding("dead letters", "ok", "none")
+    return Finding("dead letters", "warn", str(count), "see: monitor dead list")
+
+
+def _parked(parked: dict[str, str]) -> Finding:
+    if not parked:
+        return Finding("parked", "ok", "nobody")
+    who = "; ".join(f"{name}: {why}" for name, why in sorted(parked.items())[:10])
+    advice = "nothing is sent there; mend the cause, and start the deliverer anew"
+    return Finding("parked", "warn", redact(who), advice)
+
+
+async def _backlog(stream: Stream) -> Finding:
+    """Return how much waits for the stages that work on it."""
+    waiting = {
+        f"{one.queue} for {one.group}": one.pending + (one.lag or 0)
+        for one in await stream.depths()
+    }
+    late = {name: count for name, count in waiting.items() if count > BACKLOG}
+    if not late:
+        return Finding("backlog", "ok", f"{sum(waiting.values())} entries wait")
+    said = ", ".join(f"{name}: {count}" for name, count in late.items())
+    return Finding("backlog", "warn", said, "does that role run? its log says why not")
 
 
 def _clock() -> Finding:
     now = datetime.now(UTC)
+    said = f"{now:%Y-%m-%d %H:%M:%S} UTC"
     if now < BUILT:
-        return Finding(
-            "clock", "fail", f"it says {now:%Y-%m-%d}: set it, run timesyncd"
-        )
-    if Path("/run/systemd/timesync/synchronized").exists():
-        return Finding("clock", "ok", "synchronised")
-    return Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M} UTC; not known who sets it")
+        return Finding("clock", "fail", said, "it is wrong: set it, and run timesyncd")
+    state = _adjtimex()
+    if state == UNSYNCHRONISED:
+        advice = "nothing keeps it right: run systemd-timesyncd or chrony"
+        return Finding("clock", "warn", f"{said}, not synchronised", advice)
+    known = "synchronised" if state >= 0 else "not known who keeps it"
+    return Finding("clock", "ok", f"{said}, {known}")
+
+
+def _adjtimex() -> int:
+    """Return the kernel's state of the clock; negative where it does not tell us."""
+    ask = getattr(ctypes.CDLL(None), "adjtimex", None)
+    # a struct of noughts asks and changes nothing
+    return int(ask(ctypes.create_string_buffer(TIMEX))) if ask else -1
 
 
 def _disk(state: Path) -> Finding:
-    place = next(p for p in (state, *state.parents) if p.exists())
+    place = next(one for one in (state, *state.parents) if one.exists())
     free = shutil.disk_usage(place).free
     said = f"{free / (1 << 30):.1f} GiB free at {place}"
-    return Finding("disk", "ok" if free > ROOM else "fail", said)
+    if free > ROOM:
+        return Finding("disk", "ok", said)
+    return Finding("disk", "fail", said, "make room: under 1 GiB nothing more is taken")
 
 
-def _state(state: Path) -> Iterator[Finding]:
+def _state(state: Path) -> Finding:
     if not state.exists():
-        yield Finding("state", "ok", f"{state} will be made at the first start")
-    elif state.stat().st_mode & 0o077:
-        yield Finding("state", "warn", f"others can look into it: chmod 700 {state}")
-    elif not os.access(state, os.W_OK):
-        yield Finding("state", "fail", f"{state} cannot be written by this user")
-    else:
-        yield Finding("state", "ok", f"{state} is ours alone")
+        return Finding("state", "ok", f"{state} will be made at the first start")
+    if not state.is_dir():
+        return Finding("state", "fail", f"{state} is no folder", "move it away")
+    if not os.access(state, os.W_OK | os.X_OK):
+        advice = "run this as the user that the program runs as"
+        return Finding("state", "fail", f"we cannot write to {state}", advice)
+    if state.stat().st_mode & 0o077:
+        said = f"others can look into {state}"
+        return Finding("state", "warn", said, f"chmod 700 {state}")
+    return Finding("state", "ok", f"{state} is ours alone")
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    """Yield every secret in use: one missing or open has refused the configuration."""
+    parts: list[tuple[str, Any]] = [(f"sink {one.name}", one) for one in settings.sinks]
+    parts += [(f"source {one.origin.source}", one) for one in settings.sources]
+    for owner, part in parts:
+        for one in fields(part) if is_dataclass(part) else ():
+            if isinstance(getattr(part, one.name), Secret):
+                what = f"secret {one.name} of {owner}"
+                yield Finding(what, "ok", "is there, and not open to others")

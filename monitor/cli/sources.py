@@ -4,147 +4,229 @@ import asyncio
 import itertools
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 import msgspec
 
-from monitor.cli.options import answer, as_json, configured, settings_of
+from monitor.cli.options import (
+    answer,
+    as_json,
+    aside,
+    columns,
+    configured,
+    known,
+    settings_of,
+)
+from monitor.cli.shown import one_line
+from monitor.clock import SystemClock
 from monitor.collect import SOURCES, Source, opml
+from monitor.config import Settings
 from monitor.errors import Failure
 from monitor.item import Item
+from monitor.web import Web
+
+ALIASES = {"telegram_web": "telegram"}  # the preview's own name
+LONGEST = 60.0  # seconds for one read
+
+recording_ = click.argument(
+    "recording",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
+)
 
 
-@click.group()
-def sources() -> None:
-    """List, test, import and export what is listened to."""
+@click.group("sources")
+def command() -> None:
+    """List, try, import and export what is listened to."""
 
 
-@sources.command("list")
+@command.command("list")
 @configured
 @as_json
 def list_(file: Path | None, *, json: bool) -> None:
     """List the configured sources."""
-    for source in settings_of(file).sources:
+    found = settings_of(file).sources
+    rows = []
+    for source in found:
         origin, seconds = source.origin, int(source.every.total_seconds())
-        kind = next(kind for kind, made in SOURCES.items() if isinstance(source, made))
         if json:
-            answer({"name": origin.source, "kind": kind, "home": origin.home,
+            answer({"name": origin.source, "kind": _kind(source), "home": origin.home,
                     "voice": origin.voice, "owner": origin.owner,
                     "every": seconds})  # fmt: skip
         else:
-            where = origin.home or "-"
-            click.echo(
-                f"{origin.source:32} {kind:9} {where:7} {origin.voice:12} "
-                f"every {seconds:4} s  {origin.owner}"
-            )
+            rows.append((origin.source, _kind(source), origin.home or "-",
+                         origin.voice, f"every {seconds} s", origin.owner))  # fmt: skip
+    for line in columns(rows) if rows else []:
+        click.echo(line)
+    aside(f"{len(found)} source{'s' * (len(found) != 1)}.")
 
 
-@sources.command("test")
+def _kind(source: Source) -> str:
+    return next(kind for kind, made in SOURCES.items() if isinstance(source, made))
+
+
+@command.command("test")
 @click.argument("name")
 @configured
 @as_json
-def test_(name: str, file: Path | None, *, json: bool) -> None:
-    """Read the source NAME once, and show what it would bring."""
+def test(name: str, file: Path | None, *, json: bool) -> None:
+    """Read the source NAME once, and show what it would bring; nothing is stored."""
     settings = settings_of(file)
-    found = [one for one in settings.sources if one.origin.source == name]
-    if not found:
-        raise click.UsageError(f"no source is called {name!r}")
+    known("source", name, settings.origins)
+    source = next(one for one in settings.sources if one.origin.source == name)
     try:
-        items = asyncio.run(_read(found[0], settings.allow, settings.pace))
+        items = asyncio.run(_read(source, settings))
     except Failure as failure:
-        click.echo(f"{name}: {type(failure).__name__}: {failure}", err=True)
+        aside(f"{name}: {one_line(str(failure))}")
+        sys.exit(1)
+    except TimeoutError:
+        aside(f"{name}: no answer within {LONGEST:.0f} s")
         sys.exit(1)
     _show(items, json=json)
 
 
-async def _read(source: Source, allow: object, pace: object) -> list[Item]:
-    from monitor.clock import SystemClock  # noqa: PLC0415 - `--help` stays quick
-    from monitor.web import Web  # noqa: PLC0415
-
-    web = Web(SystemClock(), allow=allow, pace=pace)  # type: ignore[arg-type]
+async def _read(source: Source, settings: Settings) -> list[Item]:
+    web = Web(SystemClock(), allow=settings.allow, pace=settings.pace)
     try:
-        return [i async for batch in source.read("", web) for i in batch.items]
+        async with asyncio.timeout(LONGEST):
+            return [i async for batch in source.read("", web) for i in batch.items]
     finally:
         await web.aclose()
 
 
-@sources.command()
-@click.argument("kind", type=click.Choice(sorted(SOURCES)))
-@click.argument("recording", type=click.Path(path_type=Path, exists=True))
+def _made(_: click.Context, __: click.Parameter, kind: str) -> type[Source]:
+    """Return the sources of a kind that somebody names."""
+    try:
+        return SOURCES[known("kind", ALIASES.get(kind, kind), SOURCES)]
+    except click.UsageError as mistake:
+        raise click.BadParameter(f"{mistake.message} ({', '.join(SOURCES)})") from None
+
+
+@command.command("parse")
+@click.argument("kind", metavar="KIND", callback=_made)
+@recording_
 @configured
 @as_json
-def parse(kind: str, recording: Path, file: Path | None, *, json: bool) -> None:
-    """Show what a source of this KIND would bring from a recorded answer."""
-    del file  # accepted by every command; a recording needs no configuration
-    now = datetime.now(UTC)
-    body = recording.read_bytes()
+@click.option("--source", help="What to call the source in the items.")
+def parse(
+    kind: type[Source],
+    recording: Path,
+    file: Path | None,
+    *,
+    json: bool,
+    source: str | None,
+) -> None:
+    """
+    Show what a source of KIND would bring from the recorded answer in FILE.
+
+    KIND is telegram, for a page of https://t.me/s/CHANNEL, or feed.  FILE may be -,
+    standard input.  No configuration is needed; with -c the items are those of its
+    only source of that kind, or of the one with the page's channel.
+    """
+    now, name = datetime.now(UTC), _name_of(kind)
     try:
-        items = SOURCES[kind].parse(body, source=kind, url="", received=now)
+        items = kind.parse(_body(recording), source=name, url="", received=now)
     except Failure as failure:
-        click.echo(f"{recording}: {failure}", err=True)
+        aside(f"{recording}: {one_line(str(failure))}")
         sys.exit(1)
+    called = source or (_called(settings_of(file), kind, items) if file else None)
+    if called:
+        items = tuple(msgspec.structs.replace(item, source=called) for item in items)
     _show(items, json=json)
 
 
-def _show(items: list[Item] | tuple[Item, ...], *, json: bool) -> None:
+def _name_of(kind: type[Source]) -> str:
+    return next(name for name, made in SOURCES.items() if made is kind)
+
+
+def _body(recording: Path) -> bytes:
+    if str(recording) == "-":
+        return sys.stdin.buffer.read()
+    return recording.read_bytes()
+
+
+def _called(
+    settings: Settings, kind: type[Source], items: Iterable[Item]
+) -> str | None:
+    """Return the configured source that *items* are probably of, if it shows."""
+    own: list[Any] = [one for one in settings.sources if isinstance(one, kind)]
+    if len(own) > 1:
+        hosts = {part.lower() for item in items for part in item.url.split("/")[3:4]}
+        own = [one for one in own if getattr(one, "channel", "").lower() in hosts]
+    return own[0].origin.source if len(own) == 1 else None
+
+
+def _show(items: Sequence[Item], *, json: bool) -> None:
     for item in items:
         if json:
             answer(item)
         else:
-            media = f" [{' '.join(part.kind for part in item.media)}]" * bool(
-                item.media
-            )
-            click.echo(f"{item.published:%Y-%m-%d %H:%M}  {item.id}{media}  {item.url}")
-            for line in filter(None, [item.title, *item.text.splitlines()]):
-                click.echo(f"    {line}")
-    click.echo(f"{len(items)} posts", err=True)
+            _show_one(item)
+    aside(f"{len(items)} post{'s' * (len(items) != 1)}.")
 
 
-@sources.command("export")
+def _show_one(item: Item) -> None:
+    kinds = [part.kind for part in item.media]
+    media = f"  [{' '.join(kinds)}]" if kinds else ""
+    id_ = click.style(one_line(item.id), bold=True)
+    when = f"{item.published:%Y-%m-%d %H:%M:%S}"
+    click.echo(f"{when}  {id_}{media}  {one_line(item.url)}")
+    title = "" if item.text.startswith(item.title) else item.title
+    for line in filter(None, map(one_line, [title, *item.text.splitlines()])):
+        click.echo(f"    {line}")
+
+
+@command.command("export")
 @configured
 def export(file: Path | None) -> None:
     """Write the feeds as OPML, which every feed reader takes."""
-    outlines = []
-    for source in settings_of(file).sources:
-        url = getattr(source, "url", "")
-        if url:
-            outlines.append(opml.Outline(url, source.origin.source))
+    outlines = [
+        opml.Outline(url, source.origin.source)
+        for source in settings_of(file).sources
+        if (url := getattr(source, "url", ""))
+    ]
     click.echo(opml.write("monitor", outlines), nl=False)
-    click.echo(f"{len(outlines)} feeds", err=True)
+    aside(f"{len(outlines)} feed{'s' * (len(outlines) != 1)}.")
 
 
-@sources.command("import")
-@click.argument("recording", type=click.Path(path_type=Path, exists=True))
+@command.command("import")
+@recording_
 @configured
 def import_(recording: Path, file: Path | None) -> None:
-    """Print the feeds of an OPML file as blocks for a file in config/sources/."""
-    known = settings_of(file).sources
-    names = {source.origin.source for source in known}
-    urls = {getattr(source, "url", "") for source in known}
+    """
+    Print the feeds of an OPML file as blocks for a file in config/sources/.
+
+    Those that are configured already are left out.
+    """
+    sources = settings_of(file).sources
+    names = {source.origin.source for source in sources}
+    urls = {getattr(source, "url", "") for source in sources}
     try:
-        outlines = opml.read(recording.read_bytes())
+        outlines = opml.read(_body(recording))
     except Failure as failure:
-        click.echo(f"{recording}: {failure}", err=True)
+        aside(f"{recording}: {one_line(str(failure))}")
         sys.exit(1)
     fresh = [outline for outline in outlines if outline.url not in urls]
     click.echo("sources:" if fresh else "sources: []")
     for outline in fresh:
-        name = _name(outline, names)
+        name = _fresh_name(outline, names)
         names.add(name)
         note = f", note: {_quoted(outline.title)}" if outline.title else ""
         url = _quoted(outline.url)
         click.echo(f"  - {{name: {name}, kind: feed, url: {url}{note}}}")
-    skipped = len(outlines) - len(fresh)
-    click.echo(f"{len(fresh)} new feeds, {skipped} known before", err=True)
+    aside(f"{len(fresh)} new, {len(outlines) - len(fresh)} known before.")
 
 
-def _name(outline: opml.Outline, taken: set[str]) -> str:
+def _fresh_name(outline: opml.Outline, taken: set[str]) -> str:
     """Return a name for a feed that no source has."""
-    host = urlsplit(outline.url).hostname or "feed"
-    name = re.sub(r"[^a-z0-9]+", "-", host.removeprefix("www.").lower()).strip("-")
+    host = (urlsplit(outline.url).hostname or "feed").removeprefix("www.").lower()
+    # at most 64 letters with the number; a name of an international host may be empty
+    name = re.sub(r"[^a-z0-9]+", "-", host).strip("-")[:56].strip("-") or "feed"
     numbered = (f"{name}-{number}" for number in itertools.count(2))
     return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
