@@ -92,7 +92,7 @@ def _configuration(told: Recording, url: str) -> str:
         f"web: {{allow: [127.0.0.0/8], pace: 10ms}}\n"
         f'telegram: {{preview: "{url}"}}\n'
         f"sinks: [{{name: console, kind: console}}]\n"
-        f"subscribers: [{{name: you, sink: console, places: [RU-BEL]}}]\n"
+        f"subscribers: [{{name: you, sink: console, places: [RU-BEL], severity: warning}}]\n"
         f"sources:\n{channels}"
         f'  - {{name: {told.head.feed.name}, kind: feed, url: "{url}/feed.xml", '
         f"voice: press, every: 200ms}}\n"
