@@ -60,9 +60,7 @@ async def show(*, leave: bool, speed: float | None = None) -> None:
     print(_introduction(told), flush=True)  # noqa: T201 - it is a show
     with tempfile.TemporaryDirectory(prefix="monitor-demo-") as folder:
         async with World(told, clock.monotonic, speed=speed or SPEED) as world:
-            file = Path(folder) / "monitor.yaml"
-            file.write_text(_configuration(told, world.url), "utf-8")
-            settings = config.load(file, told.ends.date())
+            settings = configure(Path(folder), told, world.url)
             daemon = Daemon(settings, clock)
             running = asyncio.create_task(daemon.run())
             guiding = asyncio.create_task(_guide(settings, world, clock))
@@ -74,29 +72,31 @@ async def show(*, leave: bool, speed: float | None = None) -> None:
         print(_summary(settings, told), flush=True)  # noqa: T201
 
 
-def _configuration(told: Recording, url: str) -> str:
-    """Return the main file: the shipped knowledge, and the recording's sources."""
-    shipped = config.shipped()
+def configure(folder: Path, told: Recording, url: str) -> Settings:
+    """Return the shipped knowledge with the recording's sources, kept in *folder*."""
+    shipped, file = config.shipped(), folder / "monitor.yaml"
+    voices = ("official", "emergency")
     channels = "".join(
         f"  - {{name: {channel.name.replace('_', '-')}, kind: telegram, "
         f"channel: {channel.name}, id: {channel.number}, home: RU-BEL, "
-        f"voice: {voice}, owner: {channel.name.replace('_', '-')}, every: 200ms}}\n"
-        for channel, voice in zip(
-            told.head.channels, ("official", "emergency"), strict=True
-        )
+        f"voice: {voice}, every: 200ms}}\n"
+        for channel, voice in zip(told.head.channels, voices, strict=True)
     )
-    return (
+    file.write_text(
         f"state: ./state\n"
         f"include: [{shipped}/rules/*.yaml, {shipped}/topics/*.yaml, "
         f"{shipped}/places/*.yaml]\n"
         f"web: {{allow: [127.0.0.0/8], pace: 10ms}}\n"
         f'telegram: {{preview: "{url}"}}\n'
         f"sinks: [{{name: console, kind: console}}]\n"
-        f"subscribers: [{{name: you, sink: console, places: [RU-BEL], severity: warning}}]\n"
+        f"subscribers:\n"
+        f"  - {{name: you, sink: console, places: [RU-BEL], severity: warning}}\n"
         f"sources:\n{channels}"
         f'  - {{name: {told.head.feed.name}, kind: feed, url: "{url}/feed.xml", '
-        f"voice: press, every: 200ms}}\n"
+        f"voice: press, every: 200ms}}\n",
+        "utf-8",
     )
+    return config.load(file, told.ends.date())
 
 
 async def _guide(settings: Settings, world: World, clock: Clock) -> None:
