@@ -44,17 +44,42 @@ def test_a_dropped_source_is_never_due() -> None:
 
 
 def test_failures_wait_longer_each_time_and_a_success_forgets_them() -> None:
-    """The wait doubles up to half an hour; the first success ends that."""
+    """The wait doubles up to 15 times the rhythm; the first success ends that."""
     schedule = Schedule()
     waits = []
     for _ in range(8):
         schedule.failed("source", 0.0, MINUTE)
         waits.append(schedule.next())
 
-    assert waits == [60.0, 120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0, 1800.0]
+    assert waits == [60.0, 120.0, 240.0, 480.0, 900.0, 900.0, 900.0, 900.0]
     assert schedule.succeeded("source", 0.0, MINUTE) == 8
     assert schedule.next() == 60.0
     assert schedule.failed("source", 0.0, MINUTE) == 1
+
+
+def test_a_failing_source_is_tried_every_half_hour_at_least() -> None:
+    """However slow its rhythm; one that is read less often keeps that."""
+    schedule = Schedule()
+    for name, every in (("often", 5 * MINUTE), ("seldom", 60 * MINUTE)):
+        for _ in range(30):
+            schedule.failed(name, 0.0, every)
+
+    assert ["often"] == schedule.due(LONGEST_WAIT)
+    assert ["seldom"] == schedule.due(3600.0)
+
+
+def test_what_is_no_fault_of_the_source_is_tried_again_soon() -> None:
+    """The wait doubles from a second to half a minute, and counts as no failure."""
+    schedule = Schedule()
+    waits = []
+    for _ in range(7):
+        schedule.put_off("source", 0.0)
+        waits.append(schedule.next())
+
+    assert [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] == waits
+    assert 0 == schedule.succeeded("source", 0.0, MINUTE)
+    schedule.put_off("source", 0.0)
+    assert 1.0 == schedule.next()
 
 
 def test_waits_as_long_as_the_publisher_asks() -> None:
@@ -83,8 +108,8 @@ def test_the_wait_is_bounded(every: timedelta, asked: list[float | None]) -> Non
 
 @given(st.text(), st.floats(1, 86_400))
 def test_the_first_read_comes_soon(name: str, seconds: float) -> None:
-    """Each source has a place of its own within its rhythm and the first 10 s."""
+    """Each source has a place of its own within its rhythm and the first 5 s."""
     wait = first_wait(name, timedelta(seconds=seconds))
 
-    assert 0 <= wait <= min(seconds, 10)
+    assert 0 <= wait <= min(seconds, 5)
     assert wait == first_wait(name, timedelta(seconds=seconds))

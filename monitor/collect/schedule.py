@@ -10,6 +10,9 @@ from datetime import timedelta
 from hashlib import blake2b
 
 LONGEST_WAIT = timedelta(minutes=30).total_seconds()
+TIMES = 15  # its own rhythm: what is read every 20 s is tried every 5 minutes at least
+LONGEST_AWAY = timedelta(seconds=30).total_seconds()
+FIRST_READS = 5.0  # seconds over which the first reads are spread
 
 
 class Schedule:
@@ -19,6 +22,11 @@ class Schedule:
         self._heap: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         self._failures: dict[str, int] = {}
+        self._away: dict[str, int] = {}
+
+    def planned(self, name: str) -> float | None:
+        """Return when *name* is read next; None if it waits for nothing."""
+        return self._due.get(name)
 
     def add(self, name: str, at: float) -> None:
         """Read *name* at the moment *at*; an earlier plan for it is dropped."""
@@ -29,6 +37,7 @@ class Schedule:
         """Read *name* no more."""
         self._due.pop(name, None)
         self._failures.pop(name, None)
+        self._away.pop(name, None)
 
     def due(self, now: float) -> list[str]:
         """Take the sources out whose turn it is, the longest due first."""
@@ -49,6 +58,7 @@ class Schedule:
     def succeeded(self, name: str, now: float, every: timedelta) -> int:
         """Plan the next read of *name*; return how often it had failed before."""
         failures = self._failures.pop(name, 0)
+        self._away.pop(name, None)
         self.add(name, now + every.total_seconds())
         return failures
 
@@ -62,16 +72,23 @@ class Schedule:
         """
         Plan another try; return how often *name* has failed in a row.
 
-        The wait doubles from the source's own rhythm up to half an hour, and is
-        never shorter than the publisher asked for.
+        The wait doubles from the source's own rhythm up to fifteen times that, but not
+        above half an hour, and is never shorter than the publisher asked for.
         """
         failures = self._failures.get(name, 0) + 1
         self._failures[name] = failures
         usual = every.total_seconds()
-        wait = min(usual * 2 ** min(failures - 1, 20), max(LONGEST_WAIT, usual))
+        longest = max(min(usual * TIMES, LONGEST_WAIT), usual)
+        wait = min(usual * 2 ** min(failures - 1, 20), longest)
         asked = retry_after.total_seconds() if retry_after else 0.0
         self.add(name, now + max(wait, asked))
         return failures
+
+    def put_off(self, name: str, now: float) -> None:
+        """Plan another try of *name*, which failed by no fault of its own: soon."""
+        times = self._away.get(name, 0)
+        self._away[name] = times + 1
+        self.add(name, now + min(2.0 ** min(times, 16), LONGEST_AWAY))
 
 
 def first_wait(name: str, every: timedelta) -> float:
@@ -79,7 +96,7 @@ def first_wait(name: str, every: timedelta) -> float:
     Return after how many seconds to read *name* first.
 
     Sources with one rhythm are spread over it, each always at its own place, but
-    over ten seconds at most: whoever starts the program wants to see it work.
+    over five seconds at most: whoever starts the program wants to see it work.
     """
     part = int.from_bytes(blake2b(name.encode(), digest_size=4).digest()) / 2**32
-    return part * min(every.total_seconds(), 10.0)
+    return part * min(every.total_seconds(), FIRST_READS)
