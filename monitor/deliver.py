@@ -10,7 +10,7 @@ it: a crash between sending and settling sends once more.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,18 +20,23 @@ from monitor import log
 from monitor.alert import Alert, Sink, Subscriber
 from monitor.alert.pace import Pacer
 from monitor.clock import Clock
-from monitor.errors import Gone, Moved, Rejected, Transient
+from monitor.errors import Away, Gone, Moved, Rejected, Transient, Unavailable
 from monitor.item import Delivery, Envelope, Origin, Outcome
-from monitor.stream import Damaged, Entry, Reader, Stream
+from monitor.pipeline import named, set_aside
+from monitor.stream import Damaged, Entry, Stream
+from monitor.waiting import unless, within
 from monitor.web import Web
 
 IN_FLIGHT = 8  # httpx slows down with every further connection of one client
 LOOK_AHEAD = 2_000  # jobs in memory; more stay in the outbox
 BLOCK = timedelta(seconds=2)  # until the lease has to be renewed
 TRIES = 5  # of what nobody foresaw, before it is set aside
+MOVES = 3  # of an address within one delivery; who says more goes round in circles
 FIRST_WAIT = timedelta(seconds=1)
-LONGEST_WAIT = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(minutes=1)  # so soon after an outage everyone is told
 DEAD_SINK_WAIT = timedelta(minutes=10)  # until a sink that refused us is asked again
+PARKED = timedelta(hours=24)  # until an address that was closed to us is tried again
+PATIENCE = timedelta(seconds=7)  # with what is being sent when we have to stop
 
 Action = Literal["send", "edit", "suppress", "done"]
 
@@ -76,19 +81,28 @@ class _Open:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """
+    The outbox of one sink, as its owner has it.
+
+    Attributes:
+        take: Returns what is next in it, having waited a little if there is nothing.
+        held: Returns whether it is still ours alone, and so may be sent from.
+    """
+
+    take: Callable[[], Awaitable[Sequence[Entry[Envelope]]]]
+    held: Callable[[], bool] = lambda: True
+
+
 class Courier:
     """Carries what is in the outbox of one sink."""
 
     def __init__(
-        self,
-        sink: Sink,
-        reader: Reader[Envelope],
-        stream: Stream,
-        web: Web,
-        clock: Clock,
+        self, sink: Sink, lane: Lane, stream: Stream, web: Web, clock: Clock
     ) -> None:
         self.sink = sink
-        self._reader, self._stream, self._web = reader, stream, web
+        self._lane, self._stream, self._web = lane, stream, web
         self._clock = clock
         self._log = log.get("deliver").bind(sink=sink.name)
         self._pacer = Pacer(sink.pace)
@@ -99,7 +113,10 @@ class Courier:
         self._sending: set[str] = set()
         self._room = asyncio.Event()
         self._stopping = False
-        self._told_dead = False
+        self._begun = False
+        self._refused = False  # the sink takes nothing of us, and that was told
+        self._failing: set[str] = set()  # recipients whose sends have to be repeated
+        self._parked: dict[str, float] = {}  # and until when they are left alone
         self._subscribers: Mapping[str, Subscriber] = {}
         self._origins: Mapping[str, Origin] = {}
         self._names: Mapping[str, str] = {}
@@ -110,51 +127,73 @@ class Courier:
         origins: Mapping[str, Origin],
         names: Mapping[str, str],
     ) -> None:
-        """Carry to these subscribers from now on, and use these names of places."""
+        """
+        Carry to these subscribers from now on, and use these names of places.
+
+        Addresses that were closed to us are tried again: whoever changed something
+        may have mended that, too.
+        """
         self._subscribers = {one.name: one for one in subscribers}
         self._origins = origins
         self._names = names
+        self._parked.clear()
 
-    async def turn(self, block: timedelta = BLOCK) -> int:
+    async def turn(self) -> int:
         """
-        Take what is in the outbox and hand it to the recipients' queues.
-
-        Args:
-            block: How long to wait for something to come.
+        Take what is in the outbox, hand it to the recipients' queues, and return how
+        many entries came.
 
         Raises:
             Transient: Redis is away; what was taken goes on being carried.
         """
+        if not self._begun:
+            await self._recall()
         if sum(map(len, self._queues.values())) >= LOOK_AHEAD:
             self._room.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), block.total_seconds())
+            await unless(self._room, self._clock.sleep(BLOCK))
             return 0
-        entries = await self._reader.next(block=block)
+        entries = await self._lane.take()
         for entry in entries:
             if isinstance(entry.value, Damaged):
-                await self._stream.bury(entry, entry.value.why)
+                await set_aside(entry, entry.value.why, self._stream)
             elif entry.id not in self._open:
                 await self._queue(entry, entry.value)
         return len(entries)
 
-    async def stop(self, patience: float) -> None:
+    async def stop(self, patience: timedelta = PATIENCE) -> None:
         """
         Leave in the outbox what is not being sent; finish the rest.
 
         Args:
-            patience: Seconds after which a send is given up; it will be repeated.
+            patience: After it, a send is given up; it will be repeated.
         """
         self._stopping = True
+        self._room.set()
         for name, task in self._tasks.items():
             if name not in self._sending:
                 task.cancel()
         tasks = list(self._tasks.values())
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=patience)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in await within(self._clock, patience, tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def lose(self) -> None:
+        """Forget what was taken: another instance carries it from now on."""
+        await self.stop()
+        self._open.clear()
+        self._queues.clear()
+        self._failing.clear()
+        self._stopping = self._begun = False
+
+    async def _recall(self) -> None:
+        """Remember who asked us to wait, and until when, before we were started."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        for place, until in (await self._stream.held()).items():
+            sink, _, address = place.partition("/")
+            if sink == self.sink.name:
+                left = (until - now).total_seconds()
+                self._pacer.hold(address or None, monotonic + left)
+        self._begun = True
 
     async def _queue(self, entry: Entry[Envelope], envelope: Envelope) -> None:
         opened = _Open(entry, envelope, set(envelope.recipients))
@@ -186,25 +225,39 @@ class Courier:
         while True:
             try:
                 await self._attempt(opened, name)
+            except Away:  # no fault of the sink's, and the daemon tells of it
+                await self._clock.sleep(FIRST_WAIT)
             except Transient as failure:
-                await self._clock.sleep(self._waits(failure, wait))
+                asked = failure.retry_after
+                await self._wait(name, failure, wait if asked is None else asked)
+                wait = min(wait * 2, LONGEST_WAIT)
             except Exception as error:  # noqa: BLE001 - the seam: a bug costs one alert
                 tries += 1
                 self._log.exception("delivery_failed", subscriber=name, tries=tries)
                 if tries >= TRIES:
-                    await self._settle(opened, name, "dead", why=_named(error))
-                    return
+                    await self._settle(opened, name, "dead", why=named(error))
+                    break
                 await self._clock.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT)
             else:
-                return
-            wait = min(wait * 2, LONGEST_WAIT)
+                break
+        self._well(name)
 
-    def _waits(self, failure: Transient, usual: timedelta) -> timedelta:
-        wait = failure.retry_after or usual
+    async def _wait(self, name: str, failure: Transient, wait: timedelta) -> None:
+        """Wait as a failure says; of many that fail at a time, the first is told."""
         if failure.everywhere:
             self._pacer.hold(None, self._clock.monotonic() + wait.total_seconds())
-        self._log.info("delivery_waits", why=str(failure), seconds=wait.total_seconds())
-        return wait
+        tell = self._log.debug if self._failing else self._log.warning
+        self._failing.add(name)
+        tell("sink_waits", subscriber=name, why=str(failure),
+             again_in=wait.total_seconds())  # fmt: skip
+        await self._clock.sleep(wait)
+
+    def _well(self, name: str) -> None:
+        if name in self._failing:
+            self._failing.remove(name)
+            if not self._failing:
+                self._log.info("sink_recovered")
 
     async def _attempt(self, opened: _Open, name: str) -> None:
         """
@@ -221,29 +274,31 @@ class Courier:
         told = (await self._stream.told(post, [name])).get(name)
         todo = step(envelope, name, told)
         parked = await self._stream.parked(self.sink.name, name)
-        if parked and envelope.again:
-            await self._stream.unpark(self.sink.name, name)
-        elif parked and todo.action in ("send", "edit"):
+        leave = parked and self._rests(name) and not envelope.again
+        if leave and todo.action in ("send", "edit"):
             todo = Step("suppress", why=f"the address is parked: {parked}")
         if todo.action == "done":
             await self._settled(opened, name, [])
         elif todo.action == "suppress":
             await self._settle(opened, name, "suppressed", why=todo.why)
         else:
-            await self._tell(opened, subscriber, todo)
+            await self._tell(opened, subscriber, todo, parked=bool(parked))
 
-    async def _tell(self, opened: _Open, subscriber: Subscriber, todo: Step) -> None:
+    def _rests(self, name: str) -> bool:
+        """Return whether a parked address is left alone, for it was tried of late."""
+        return self._clock.monotonic() < self._parked.get(name, 0.0)
+
+    async def _tell(
+        self, opened: _Open, subscriber: Subscriber, todo: Step, *, parked: bool
+    ) -> None:
         """Send or edit one message, and settle it; see `_attempt`."""
         name, envelope = subscriber.name, opened.envelope
-        to = await self._stream.moved(self.sink.name, subscriber.to)
         try:
-            message = await self._in_turn(self._alert(envelope, todo), to, name, todo)
+            message = await self._follow(self._alert(envelope, todo), subscriber, todo)
+            if parked:
+                await self._reopen(name)
             outcome: Outcome = "edited" if todo.action == "edit" else "delivered"
             await self._settle(opened, name, outcome, message, _reasons(envelope))
-        except Moved as moved:
-            await self._stream.move(self.sink.name, subscriber.to, moved.address)
-            self._log.warning("address_moved", subscriber=name)
-            raise Transient("the address moved", timedelta()) from None
         except Rejected as refusal:
             self._log.warning("alert_refused", subscriber=name, why=str(refusal))
             await self._settle(opened, name, "dead", why=str(refusal))
@@ -251,6 +306,31 @@ class Courier:
             await self._gone(opened, name, refusal)
         finally:
             self._sending.discard(name)
+
+    async def _follow(self, alert: Alert, subscriber: Subscriber, todo: Step) -> str:
+        """Send or edit where the subscriber is now, wherever they moved."""
+        name = subscriber.name
+        for _ in range(MOVES):
+            to = await self._stream.moved(self.sink.name, subscriber.to)
+            try:
+                return await self._in_turn(alert, to, name, todo)
+            except Moved as moved:
+                await self._stream.move(self.sink.name, subscriber.to, moved.address)
+                self._log.warning("address_moved", subscriber=name)
+            except Away:
+                raise
+            except Transient as failure:
+                await self._hold(to, failure)
+                raise
+        raise Rejected(f"the address moved {MOVES} times in a row")
+
+    async def _hold(self, to: str, failure: Transient) -> None:
+        """Let a restart not forget how long the sink asked us to wait."""
+        if failure.retry_after:
+            until = self._clock.now() + failure.retry_after
+            whom = None if failure.everywhere else to
+            with suppress(Transient):  # it is a courtesy, and Redis is away
+                await self._stream.hold(self.sink.name, whom, until)
 
     async def _send(self, alert: Alert, to: str, todo: Step) -> str:
         if todo.action == "edit":
@@ -264,13 +344,21 @@ class Courier:
     async def _gone(self, opened: _Open, name: str, refusal: Gone) -> None:
         """Park an address that is closed to us, or wait where the sink itself is."""
         if refusal.everywhere:
-            if not self._told_dead:
+            if not self._refused:
                 self._log.error("sink_refused_us", why=str(refusal))
-            self._told_dead = True
+            self._refused = True
             raise Transient(str(refusal), DEAD_SINK_WAIT, everywhere=True) from None
         self._log.warning("address_parked", subscriber=name, why=str(refusal))
+        self._parked[name] = self._clock.monotonic() + PARKED.total_seconds()
         await self._stream.park(self.sink.name, name, str(refusal))
         await self._settle(opened, name, "dead", why=str(refusal))
+
+    async def _reopen(self, name: str) -> None:
+        """Note that an address takes messages again."""
+        self._parked.pop(name, None)
+        self._log.info("address_open_again", subscriber=name)
+        with suppress(Transient):  # the message is out: to fail now would repeat it
+            await self._stream.unpark(self.sink.name, name)
 
     def _alert(self, envelope: Envelope, todo: Step) -> Alert:
         """Return what is to be said; who was never told before learns of no change."""
@@ -287,6 +375,9 @@ class Courier:
         Send or edit when the pace allows it and one of few is free to do so.
 
         Whoever waits for the pace holds no place: a flooded chat delays nobody.
+
+        Raises:
+            Away: Nothing was sent: another instance may be the owner by now.
         """
         while True:
             now = self._clock.monotonic()
@@ -294,11 +385,15 @@ class Courier:
             if ready > now:
                 await self._clock.sleep(timedelta(seconds=ready - now))
             async with self._slots:
+                if not self._lane.held():
+                    raise Away("the lease of the outbox could not be renewed")
                 now = self._clock.monotonic()
                 if self._pacer.ready_at(to, now) <= now:
                     self._pacer.took(to, now)
                     self._sending.add(name)
-                    return await self._send(alert, to, todo)
+                    message = await self._send(alert, to, todo)
+                    self._refused = False
+                    return message
 
     async def _settle(
         self,
@@ -334,7 +429,7 @@ class Courier:
                 try:
                     await self._stream.settle(opened.entry, what, done=last)
                     break
-                except Transient:
+                except (Transient, Unavailable):
                     await self._clock.sleep(FIRST_WAIT)
             opened.left.discard(name)
         if last:
@@ -343,7 +438,3 @@ class Courier:
 
 def _reasons(envelope: Envelope) -> str:
     return ", ".join(envelope.match.rules)
-
-
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

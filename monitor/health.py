@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from monitor.clock import Clock
 
-LONGEST = timedelta(seconds=45)  # a loop waits 2 s for work, and 30 s for one answer
+LONGEST = timedelta(seconds=45)  # a turn waits 2 s for work, and a failed one 30 s
 
 
 class Health:

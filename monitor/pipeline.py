@@ -11,34 +11,50 @@ The flow, end to end; read this file first::
     | stream.settle      stream    what became of it, in one step
     | archive.store      archive   items, matches and deliveries, for ever
 
-Each function here is one turn of a stage: take what there is, decide, commit.
+Each function here is one turn of a stage: what was taken is decided, and committed.
 A crash between two lines repeats the turn, and every commit may be repeated.
-`daemon` turns them for ever; a replay runs the same decisions on the past.
+`stage` turns them for ever; a replay runs the same decisions on the past.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
+from monitor import log
 from monitor.alert import Subscriber
 from monitor.alert.policy import Subscribers, plan
 from monitor.clock import Clock
 from monitor.collect import Source
 from monitor.filter import Filter
-from monitor.item import Delivery, Item, Match, Origin, Reading
-from monitor.stream import Accepted, Damaged, Entry, Reader, Stream
+from monitor.item import Delivery, Envelope, Item, Match, Origin, Reading
+from monitor.stream import DELIVERIES, Accepted, Damaged, Entry, Stream
 from monitor.stream.archive import Archive
 from monitor.web import Web
 
 T = TypeVar("T", bound=msgspec.Struct)
+D = TypeVar("D")
 
 TRIES = 5  # an entry that was taken more often without an end has felled its takers
 
 
-async def collect(source: Source, stream: Stream, web: Web) -> Accepted:
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """
+    What one read of a source brought.
+
+    Attributes:
+        gap: Posts may be missing between the read before and this one.
+    """
+
+    accepted: Accepted
+    gap: bool = False
+
+
+async def collect(source: Source, stream: Stream, web: Web) -> Brought:
     """
     Read *source* once, and accept each batch as it comes.
 
@@ -51,25 +67,28 @@ async def collect(source: Source, stream: Stream, web: Web) -> Accepted:
     name = source.origin.source
     cursor = await stream.cursor(name)
     new = not cursor
-    total = Accepted()
+    total, gap = Accepted(), False
     async for batch in source.read(cursor, web):
         total += await stream.accept(name, batch.items, batch.cursor, baseline=new)
-        new = False
-    return total
+        gap, new = gap or batch.gap, False
+    return Brought(total, gap)
 
 
 async def judge(
-    reader: Reader[Item], filter_: Filter, origins: Mapping[str, Origin], stream: Stream
-) -> int:
-    """Take items, decide which matter, and publish those; return how many came."""
-    entries = await reader.next()
-    verdicts = [
-        (entry, verdict(item, filter_, origins))
-        for entry, item in await _sound(entries, stream)
-    ]
-    if verdicts:
-        await stream.publish(verdicts)
-    return len(entries)
+    entries: Sequence[Entry[Item]],
+    filter_: Filter,
+    origins: Mapping[str, Origin],
+    stream: Stream,
+) -> None:
+    """Decide which items matter, and publish those."""
+
+    def judged(entry: Entry[Item], item: Item) -> tuple[Entry[Item], Match | None]:
+        return entry, verdict(item, filter_, origins)
+
+    for some in await _portions(entries, stream):
+        verdicts = await _decided(judged, some, stream)
+        if verdicts:
+            await stream.publish(verdicts)
 
 
 def verdict(item: Item, filter_: Filter, origins: Mapping[str, Origin]) -> Match | None:
@@ -79,7 +98,7 @@ def verdict(item: Item, filter_: Filter, origins: Mapping[str, Origin]) -> Match
     An edit or a deletion that matters no more is a match without rules: the stream
     passes it on if an earlier version of the post mattered.
     """
-    origin = origins.get(item.source) or Origin(source=item.source)
+    origin = _origin(item, origins)
     match = filter_.judge(item, origin)
     if match is None and item.change != "new":
         reading = filter_.read(item, origin) if item.text else Reading()
@@ -88,28 +107,63 @@ def verdict(item: Item, filter_: Filter, origins: Mapping[str, Origin]) -> Match
 
 
 async def address(
-    reader: Reader[Match],
+    entries: Sequence[Entry[Match]],
     subscribers: Subscribers,
     origins: Mapping[str, Origin],
     stream: Stream,
     clock: Clock,
-) -> int:
-    """Take matches, decide who is told, and fan out; return how many came."""
-    entries = await reader.next()
-    plans = []
-    for entry, match in await _sound(entries, stream):
-        item = match.item
-        origin = origins.get(item.source) or Origin(source=item.source)
-        told = plan(match, entry.was, subscribers, origin)
+) -> None:
+    """Decide who is told of matches, and put them onto their way."""
+
+    def planned(
+        entry: Entry[Match], match: Match
+    ) -> tuple[Entry[Match], Sequence[Envelope], Sequence[Delivery]]:
+        told = plan(match, entry.was, subscribers, _origin(match.item, origins))
         now = clock.now()
         untold = [
-            _untold(item.key, subscribers.get(name), why, now)
+            _untold(match.item.key, subscribers.get(name), why, now)
             for name, why in told.suppressed
         ]
-        plans.append((entry, told.envelopes, untold))
-    if plans:
-        await stream.fanout(plans)
-    return len(entries)
+        return entry, told.envelopes, untold
+
+    for some in await _portions(entries, stream):
+        plans = await _decided(planned, some, stream)
+        if plans:
+            await stream.fanout(plans)
+
+
+async def keep(entries: Sequence[Entry[Any]], archive: Archive, stream: Stream) -> None:
+    """
+    Acknowledge entries of any kind once the archive holds them.
+
+    Damaged ones are acknowledged too: the stage that works on the stream sets them
+    aside.  On deliveries no other works.
+    """
+    for some in _together(entries):
+        sound = [entry for entry in some if not isinstance(entry.value, Damaged)]
+        await asyncio.to_thread(_store, archive, [entry.value for entry in sound])
+        for entry in some:
+            if isinstance(entry.value, Damaged) and entry.queue == DELIVERIES.name:
+                await set_aside(entry, entry.value.why, stream)
+        queue, group = some[0].queue, some[0].group
+        await stream.ack(queue, group, [entry.id for entry in some])
+
+
+async def set_aside(entry: Entry[Any], why: str, stream: Stream) -> None:
+    """Bury *entry*, and tell a person that something waits for one."""
+    await stream.bury(entry, why)
+    log.get("pipeline").error(
+        "entry_set_aside", queue=entry.queue, entry=entry.id, why=why
+    )
+
+
+def named(error: Exception) -> str:
+    """Return what an error is that nobody foresaw, in one line."""
+    return f"{type(error).__name__}: {error}"
+
+
+def _origin(item: Item, origins: Mapping[str, Origin]) -> Origin:
+    return origins.get(item.source) or Origin(source=item.source)
 
 
 def _untold(
@@ -125,36 +179,49 @@ def _untold(
     )
 
 
-async def keep(reader: Reader[Any], archive: Archive, stream: Stream) -> int:
-    """
-    Take entries of any kind, and acknowledge them once the archive holds them.
-
-    Damaged ones are acknowledged too: the stage that works on the stream has set
-    them aside with the reason.
-    """
-    entries = await reader.next()
-    if entries:
-        values = [e.value for e in entries if not isinstance(e.value, Damaged)]
-        await asyncio.to_thread(
-            archive.store,
-            items=[v for v in values if isinstance(v, Item)],
-            matches=[v for v in values if isinstance(v, Match)],
-            deliveries=[v for v in values if isinstance(v, Delivery)],
-        )
-        await stream.ack(reader.queue, reader.group, [entry.id for entry in entries])
-    return len(entries)
+def _store(archive: Archive, values: Iterable[Any]) -> None:
+    values = list(values)
+    archive.store(
+        items=[value for value in values if isinstance(value, Item)],
+        matches=[value for value in values if isinstance(value, Match)],
+        deliveries=[value for value in values if isinstance(value, Delivery)],
+    )
 
 
-async def _sound(
+async def _portions(
     entries: Sequence[Entry[T]], stream: Stream
-) -> list[tuple[Entry[T], T]]:
-    """Return the entries that can be worked on; set the others aside, with why."""
-    sound = []
+) -> list[Sequence[Entry[T]]]:
+    """
+    Return *entries* in portions that are decided and committed one after the other.
+
+    Those that were taken before, by somebody who came to no end, come one by one: the
+    first that is left is then the one that ended the process, and no innocent one
+    behind it is set aside in its place.
+    """
+    if entries and entries[0].attempts > TRIES:
+        first, *entries = entries
+        await set_aside(first, f"taken {first.attempts} times without an end", stream)
+    return _together(entries)
+
+
+def _together(entries: Sequence[Entry[T]]) -> list[Sequence[Entry[T]]]:
+    again = [entry for entry in entries if entry.attempts > 1]
+    fresh = [entry for entry in entries if entry.attempts <= 1]
+    portions: list[Sequence[Entry[T]]] = [[entry] for entry in again]
+    return [*portions, fresh] if fresh else portions
+
+
+async def _decided(
+    decide: Callable[[Entry[T], T], D], entries: Sequence[Entry[T]], stream: Stream
+) -> list[D]:
+    """Return what is decided of *entries*; set aside those that cannot be worked on."""
+    decided = []
     for entry in entries:
         if isinstance(entry.value, Damaged):
-            await stream.bury(entry, entry.value.why)
-        elif entry.attempts > TRIES:
-            await stream.bury(entry, f"taken {entry.attempts} times without an end")
-        else:
-            sound.append((entry, entry.value))
-    return sound
+            await set_aside(entry, entry.value.why, stream)
+            continue
+        try:
+            decided.append(decide(entry, entry.value))
+        except Exception as error:  # noqa: BLE001 - the seam: deciding is pure, it would end so again
+            await set_aside(entry, named(error), stream)
+    return decided

@@ -7,17 +7,18 @@ web's pace for a host is waited out by those who want something of that host.
 
 import asyncio
 from collections.abc import Iterable
-from datetime import timedelta
 
 from monitor import log, pipeline
 from monitor.clock import Clock
 from monitor.collect import Source
 from monitor.collect.schedule import Schedule, first_wait
 from monitor.errors import Away, Failure, Gone, Transient
-from monitor.stream import Accepted, Stream
+from monitor.pipeline import Brought
+from monitor.stream import Stream
 from monitor.web import Web
 
-LONGEST_NAP = 1.0  # seconds; a reload or a stop is noticed after it
+LONGEST_NAP = 1.0  # seconds; a reload is noticed after it
+LONGEST_READ = 600.0  # seconds; 250 pages of a channel take some five minutes
 
 
 class Poller:
@@ -29,9 +30,15 @@ class Poller:
         self._schedule = Schedule()
         self._sources: dict[str, Source] = {}
         self._reads: dict[str, asyncio.Task[None]] = {}
+        self._began: dict[str, float] = {}  # reads, and when, until they are told of
+        self._away = False
 
     def replace(self, sources: Iterable[Source]) -> None:
-        """Read *sources* from now on; those equal to before go on undisturbed."""
+        """
+        Read *sources* from now on; those equal to before go on undisturbed.
+
+        One that was given up is tried again: somebody may have mended it.
+        """
         wanted = {source.origin.source: source for source in sources}
         now = self._clock.monotonic()
         for name in self._sources.keys() - wanted.keys():
@@ -41,29 +48,40 @@ class Poller:
             if self._sources.get(name) != source:
                 self._cancel(name)
                 self._schedule.drop(name)
+            if self._schedule.planned(name) is None and name not in self._reads:
                 self._schedule.add(name, now + first_wait(name, source.every))
         self._sources = wanted
 
-    async def turn(self) -> int:
-        """Wait until a source is due, and begin to read those that are."""
-        now = self._clock.monotonic()
+    def wait(self) -> float:
+        """Return after how many seconds the next turn is to come."""
         due = self._schedule.next()
-        nap = LONGEST_NAP if due is None else min(max(due - now, 0.0), LONGEST_NAP)
-        if nap:
-            await self._clock.sleep(timedelta(seconds=nap))
-        names = self._schedule.due(self._clock.monotonic())
+        if due is None:
+            return LONGEST_NAP
+        return min(max(due - self._clock.monotonic(), 0.0), LONGEST_NAP)
+
+    def turn(self) -> list[str]:
+        """Begin to read the sources that are due, and return their names."""
+        now = self._clock.monotonic()
+        names = self._schedule.due(now)
         for name in names:
             self._reads[name] = asyncio.create_task(self._read(self._sources[name]))
-        return len(names)
+            self._began[name] = now
+        for name, began in list(self._began.items()):
+            if began < now - LONGEST_READ:
+                del self._began[name]
+                self._log.error("source_hangs", source=name, seconds=now - began)
+        return names
 
-    async def stop(self) -> None:
-        """End every read; what it had not accepted yet is read again next time."""
-        reads = list(self._reads.values())
-        for name in list(self._reads):
+    async def pause(self) -> None:
+        """End every read; what it had not accepted yet is read in the next turn."""
+        reads, now = dict(self._reads), self._clock.monotonic()
+        for name in reads:
             self._cancel(name)
-        await asyncio.gather(*reads, return_exceptions=True)
+            self._schedule.add(name, now)
+        await asyncio.gather(*reads.values(), return_exceptions=True)
 
     def _cancel(self, name: str) -> None:
+        self._began.pop(name, None)
         read = self._reads.pop(name, None)
         if read:
             read.cancel()
@@ -72,35 +90,55 @@ class Poller:
         """Read one source, and plan when it is read next."""
         name = source.origin.source
         try:
-            accepted = await pipeline.collect(source, self._stream, self._web)
-        except Away:  # not the source's fault, and the daemon tells of it
-            self._schedule.add(name, self._clock.monotonic() + LONGEST_NAP)
+            brought = await pipeline.collect(source, self._stream, self._web)
+        except Away as failure:
+            self._put_off(name, failure)
         except Gone as failure:
             self._log.error("source_gone", source=name, why=str(failure))
         except Failure as failure:
             self._failed(source, failure)
         except Exception as error:  # noqa: BLE001 - the seam: a bug in one source stops no other
-            self._log.exception("source_broke", source=name)
             self._failed(source, error)
         else:
-            now = self._clock.monotonic()
-            failures = self._schedule.succeeded(name, now, source.every)
-            if failures:
-                self._log.info("source_recovered", source=name, failures=failures)
-            self._tell(name, accepted)
+            self._succeeded(source, brought)
         finally:
             if self._reads.get(name) is asyncio.current_task():
                 del self._reads[name]
+                self._began.pop(name, None)
 
-    def _tell(self, name: str, accepted: Accepted) -> None:
+    def _succeeded(self, source: Source, brought: Brought) -> None:
+        name, now = source.origin.source, self._clock.monotonic()
+        failures = self._schedule.succeeded(name, now, source.every)
+        if failures:
+            self._log.info("source_recovered", source=name, failures=failures)
+        if self._away:
+            self._away = False
+            self._log.info("intake_goes_on")
+        if brought.gap:
+            self._log.warning("posts_may_be_missing", source=name)
+        accepted = brought.accepted
         counts = {"new": accepted.new, "edited": accepted.edited}
         changes = counts | {"deleted": accepted.deleted}
         if any(changes.values()):
             self._log.info("items_accepted", source=name, **changes)
 
+    def _put_off(self, name: str, failure: Away) -> None:
+        """Plan another try: it is not the source's fault that Redis takes nothing."""
+        self._schedule.put_off(name, self._clock.monotonic())
+        if not self._away:
+            self._away = True
+            self._log.warning("intake_waits", why=str(failure))
+
     def _failed(self, source: Source, error: Exception) -> None:
         """Plan another try, and tell of the first failure of a row."""
         name, now = source.origin.source, self._clock.monotonic()
         after = error.retry_after if isinstance(error, Transient) else None
-        if self._schedule.failed(name, now, source.every, after) == 1:
-            self._log.warning("source_failed", source=name, why=str(error))
+        if self._schedule.failed(name, now, source.every, after) > 1:
+            return
+        again = round((self._schedule.planned(name) or now) - now, 1)
+        if isinstance(error, Failure):
+            self._log.warning(
+                "source_failed", source=name, why=str(error), again_in=again
+            )
+        else:
+            self._log.error("source_broke", source=name, again_in=again, exc_info=error)

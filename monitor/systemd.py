@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
+from stat import S_ISDIR
 
 from monitor.errors import Unavailable
 from monitor.secret import Secret
@@ -59,8 +60,18 @@ def only_one(path: Path, what: str) -> Iterator[None]:
 
 
 def lock_of(secret: Secret) -> Path:
-    """Return where this machine keeps the lock of an account."""
+    """
+    Return where this machine keeps the lock of an account.
+
+    Raises:
+        Unavailable: The folder of such locks is somebody else's: they could take
+            the lock away from under us.
+    """
     runtime = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("RUNTIME_DIRECTORY")
     folder = Path(runtime or tempfile.gettempdir()) / f"monitor-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    about = folder.lstat()
+    if about.st_uid != os.getuid() or not S_ISDIR(about.st_mode):
+        raise Unavailable(f"{folder} is not a folder of ours: remove it")
     digest = blake2b(secret.reveal().encode(), digest_size=12, person=b"monitor-lock")
     return folder / digest.hexdigest()

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from monitor.alert import Alert, Pace, Subscriber
-from monitor.deliver import Courier, Step, step
+from monitor.deliver import Courier, Lane, Step, step
 from monitor.errors import Gone, Moved, Rejected, Transient
 from monitor.item import Change, Delivery, Envelope, Item, Match, Outcome, Reading
 from monitor.stream import MATCHES, Entry, Stream, outbox
@@ -102,7 +103,7 @@ class Office:
         """Turn until the outbox is settled, or so many messages were taken."""
         async with asyncio.timeout(20):
             while await self.waiting() if done is None else len(self.sink.log) < done:
-                await self.courier.turn(SOON)
+                await self.courier.turn()
 
     async def waiting(self) -> int:
         depths = await self.stream.depths()
@@ -124,12 +125,13 @@ async def office(stream: Stream, clock: FakeClock) -> AsyncIterator[Office]:
     sink = Scripted()
     web = Web(clock)
     reader = stream.reader(outbox("chat"), "deliver")
-    courier = Courier(sink, reader, stream, web, clock)
+    lane = Lane(partial(reader.next, block=SOON))
+    courier = Courier(sink, lane, stream, web, clock)
     courier.know(PEOPLE, {}, {})
     try:
         yield Office(stream, sink, courier)
     finally:
-        await courier.stop(0.5)
+        await courier.stop()
         await web.aclose()
 
 
@@ -305,7 +307,7 @@ async def test_a_restart_repeats_nothing_that_is_written_down(
         await at.post(match("1"), ["ann", "bob", "cid"])
         await at.work(done=2)
         while len(await stream.told("governor/1", ["bob", "cid"])) < 2:
-            await at.courier.turn(SOON)
+            await at.courier.turn()
     async with office(stream, clock) as at:
         await at.work()
 

@@ -1,0 +1,125 @@
+"""
+What the program stands on: its locks, the Redis it was given or keeps itself.
+
+Separate processes may share one state folder, each with roles of its own; whichever
+comes first starts the embedded server, and if that one ends, another starts it again.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from monitor import log
+from monitor.clock import Clock
+from monitor.config import Settings
+from monitor.errors import Transient, Unavailable
+from monitor.secret import Secret
+from monitor.stream import Server, Stream
+from monitor.systemd import lock_of, only_one
+
+PATIENCE = timedelta(seconds=60)  # with a Redis that is not there yet at the start
+LOOK = timedelta(seconds=1)  # between two looks whether it is there
+
+
+@contextmanager
+def only_us(settings: Settings, roles: Sequence[str]) -> Iterator[None]:
+    """
+    Keep a second instance from this state's *roles* and from our accounts.
+
+    Raises:
+        Unavailable: There is one already, or the state folder cannot be used.
+    """
+    state = settings.state
+    with ExitStack() as stack:
+        try:
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"{state}: {error.strerror}") from None
+        for role in roles:
+            stack.enter_context(only_one(state / "lock" / role, f"{state} ({role})"))
+        for sink in settings.sinks if "deliver" in roles else ():
+            token = getattr(sink, "token", None)
+            if isinstance(token, Secret):
+                stack.enter_context(only_one(lock_of(token), f"sink {sink.name}"))
+        yield
+
+
+def embedded(settings: Settings, clock: Clock) -> Server | None:
+    """Return the server in the state folder, unless one was given."""
+    return None if settings.redis else Server(settings.state, clock=clock)
+
+
+async def connect(settings: Settings, clock: Clock, server: Server | None) -> Stream:
+    """
+    Return the stream, on the given Redis, which may come up only after us, or on ours.
+
+    Raises:
+        Unavailable: It did not come up, or is of no use to us.
+    """
+    url = settings.redis.reveal() if settings.redis else ""
+    if server:
+        url = await server.ensure()
+    stream = await _reached(url, settings, clock)
+    _look_at(stream, settings.state / "epoch")
+    return stream
+
+
+async def _reached(url: str, settings: Settings, clock: Clock) -> Stream:
+    owner = _kept(settings.state / "instance", uuid4().hex)
+    sinks = [sink.name for sink in settings.sinks]
+    began, told = clock.monotonic(), False
+    while True:
+        try:
+            return await Stream.connect(url, owner, sinks=sinks, clock=clock)
+        except Transient as failure:
+            if clock.monotonic() - began > PATIENCE.total_seconds():
+                raise Unavailable(str(failure)) from None
+            if not told:
+                log.get("daemon").warning("redis_awaited", why=str(failure))
+            told = True
+            await clock.sleep(LOOK)
+
+
+def _look_at(stream: Stream, known: Path) -> None:
+    """Tell what is doubtful about this Redis, or whether it is another than before."""
+    tell = log.get("daemon").warning
+    for fact in stream.facts:
+        if fact.judgement == "warn":
+            tell("redis_unfit", why=f"{fact.name} is {fact.value}: {fact.advice}")
+    if _kept(known, stream.epoch) != stream.epoch:
+        known.write_text(stream.epoch, "ascii")
+        tell("redis_is_another", why="it knows nothing of what was read until now: "
+             "what the sources have at this moment is taken for the past")  # fmt: skip
+
+
+async def tend(server: Server | None, clock: Clock) -> None:
+    """Start the embedded server again when it is gone, whoever had started it."""
+    failing, tell = False, log.get("daemon")
+    while server:
+        await clock.sleep(LOOK)
+        before = server.pid
+        try:
+            await server.ensure()
+        except (Unavailable, OSError) as reason:
+            if not failing:
+                tell.error("server_gone", why=str(reason))
+            failing = True
+        else:
+            failing = False
+            if server.pid != before:
+                tell.warning("server_started_again", pid=server.pid)
+
+
+def _kept(path: Path, text: str) -> str:
+    """Return what *path* holds, which is *text* if nobody has written it before."""
+    fresh = path.with_name(f"{path.name}.{uuid4().hex}")
+    with suppress(FileExistsError):
+        fresh.write_text(text, "ascii")
+        try:
+            os.link(fresh, path)  # of several processes that start, one is first
+        finally:
+            fresh.unlink()
+    return path.read_text("ascii").strip()

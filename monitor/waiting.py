@@ -1,0 +1,47 @@
+"""Waiting for one of two things, on the clock that is handed in."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from monitor.clock import Clock
+
+T = TypeVar("T")
+
+
+async def unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """
+    Return what *work* returns, or None if *event* comes first.
+
+    Then *work* is cancelled, and has ended when this returns.
+    """
+    if event.is_set():
+        work.close()
+        return None
+    working = asyncio.create_task(work)
+    coming = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait([working, coming], return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        coming.cancel()
+        working.cancel()
+        await asyncio.gather(coming, working, return_exceptions=True)
+
+
+async def within(
+    clock: Clock, limit: timedelta, tasks: Iterable[asyncio.Task[Any]]
+) -> set[asyncio.Task[Any]]:
+    """Wait for *tasks*, but no longer than *limit*; return those not done by then."""
+    left = set(tasks)
+    limiting = asyncio.create_task(clock.sleep(limit))
+    try:
+        while left and not limiting.done():
+            _, left = await asyncio.wait(
+                [*left, limiting], return_when=asyncio.FIRST_COMPLETED
+            )
+            left.discard(limiting)
+    finally:
+        limiting.cancel()
+    return left
