@@ -11,7 +11,7 @@ from time import monotonic
 
 import click
 
-from monitor.cli.options import answer, as_json, aside, configured, settings_of
+from monitor.cli.options import answer, as_json, aside, configured, patient, settings_of
 from monitor.cli.shown import mark, one_line
 from monitor.clock import SystemClock
 from monitor.collect import Batch, Source
@@ -20,7 +20,6 @@ from monitor.errors import Failure
 from monitor.web import Web
 
 AT_ONCE = 12  # more would only wait for the pace of a host that most of them share
-LONGEST = 30.0  # seconds for one answer
 STALE = 7  # days without a post; a channel may have moved
 ALTOGETHER = 300.0  # seconds; what was not asked by then has failed
 
@@ -43,7 +42,8 @@ class Answer:
 @configured
 @as_json
 @click.option("--online", is_flag=True, help="Also ask each source and each sink.")
-def command(file: Path | None, *, json: bool, online: bool) -> None:
+@patient
+def command(file: Path | None, *, json: bool, online: bool, patience: float) -> None:
     """
     Check the configuration: every mistake with its place, or what it amounts to.
 
@@ -55,7 +55,7 @@ def command(file: Path | None, *, json: bool, online: bool) -> None:
         aside(str(warning))
     _tell(settings, json=json)
     if online:
-        sys.exit(1 if asyncio.run(_ask(settings, json=json)) else 0)
+        sys.exit(1 if asyncio.run(_ask(settings, patience, json=json)) else 0)
 
 
 def _tell(settings: Settings, *, json: bool) -> None:
@@ -75,12 +75,12 @@ def _counted(count: int, kind: str) -> str:
     return f"{count} {kind.removesuffix('s') if count == 1 else kind}"
 
 
-async def _ask(settings: Settings, *, json: bool) -> int:
+async def _ask(settings: Settings, patience: float, *, json: bool) -> int:
     """Ask every source and sink, tell each answer, and return how many failed."""
     web = Web(SystemClock(), allow=settings.allow, pace=settings.pace)
     asked = failed = 0
     try:
-        async for one in _answers(settings, web):
+        async for one in _answers(settings, web, patience):
             asked, failed = asked + 1, failed + (not one.ok)
             if json:
                 answer(one)
@@ -93,7 +93,9 @@ async def _ask(settings: Settings, *, json: bool) -> int:
     return failed
 
 
-async def _answers(settings: Settings, web: Web) -> AsyncIterator[Answer]:
+async def _answers(
+    settings: Settings, web: Web, patience: float
+) -> AsyncIterator[Answer]:
     """Yield each answer as it comes."""
     questions: list[tuple[str, str, Question]] = [
         ("sink", one.name, partial(one.check, web)) for one in settings.sinks
@@ -102,11 +104,8 @@ async def _answers(settings: Settings, web: Web) -> AsyncIterator[Answer]:
         ("source", one.origin.source, partial(_first, one, web))
         for one in settings.sources
     ]
-    room, end = asyncio.Semaphore(AT_ONCE), monotonic() + ALTOGETHER
-    asking = [
-        asyncio.create_task(_answer(what, name, question, room, end))
-        for what, name, question in questions
-    ]
+    asker = _Asker(asyncio.Semaphore(AT_ONCE), patience, monotonic() + ALTOGETHER)
+    asking = [asyncio.create_task(asker.ask(*one)) for one in questions]
     try:
         for one in asyncio.as_completed(asking):
             yield await one
@@ -115,20 +114,27 @@ async def _answers(settings: Settings, web: Web) -> AsyncIterator[Answer]:
             task.cancel()
 
 
-async def _answer(
-    what: str, name: str, question: Question, room: asyncio.Semaphore, end: float
-) -> Answer:
-    began = monotonic()
-    try:
-        async with asyncio.timeout(max(end - began, 0.0)), room:
-            began = monotonic()
-            async with asyncio.timeout(LONGEST):
-                said, ok = await question(), True
-    except Failure as failure:
-        said, ok = str(failure), False
-    except TimeoutError:
-        said, ok = f"no answer within {monotonic() - began:.0f} s", False
-    return Answer(what, name, ok, said, round(monotonic() - began, 3))
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Puts questions, few at once, and waits neither for one nor for all too long."""
+
+    room: asyncio.Semaphore
+    patience: float
+    end: float
+
+    async def ask(self, what: str, name: str, question: Question) -> Answer:
+        """Return what is said to *question*, or why nothing is."""
+        began = monotonic()
+        try:
+            async with asyncio.timeout(max(self.end - began, 0.0)), self.room:
+                began = monotonic()
+                async with asyncio.timeout(self.patience):
+                    said, ok = await question(), True
+        except Failure as failure:
+            said, ok = str(failure), False
+        except TimeoutError:
+            said, ok = f"no answer within {monotonic() - began:.0f} s", False
+        return Answer(what, name, ok, said, round(monotonic() - began, 3))
 
 
 async def _first(source: Source, web: Web) -> str:

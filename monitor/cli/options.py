@@ -24,6 +24,14 @@ configured = click.option(
     help="The configuration file; else $MONITOR_CONFIG, config/monitor.yaml "
     "or /etc/monitor/monitor.yaml.",
 )
+patient = click.option(
+    "--timeout",
+    "patience",
+    type=click.FloatRange(0.1, 600),
+    default=30.0,
+    show_default=True,
+    help="Seconds to wait for one answer.",
+)
 as_json = click.option("--json", "json", is_flag=True, help="Answer as NDJSON.")
 
 

@@ -31,7 +31,8 @@ class Usual:
         """Return an item of these sound *fields*, the others being as usual."""
         usual = {"source": self.source, "id": str(number)}
         times = {"published": self.now, "seen": self.now}
-        return Item(**usual | times | dict(fields))
+        given = {name: _whole(value) for name, value in fields.items()}
+        return Item(**usual | times | given)
 
 
 def items(
@@ -83,6 +84,13 @@ def _sound(
     if not FIELDS.keys() & given.keys():
         say(f"line {number}: an object with no field of an item, so without a text")
     return sound
+
+
+def _whole(value: Any) -> Any:
+    """Return *value*, with a question mark for half a character: nothing encodes it."""
+    return (
+        value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    )
 
 
 def _zoned(value: Any) -> Any:

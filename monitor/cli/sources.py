@@ -20,6 +20,7 @@ from monitor.cli.options import (
     columns,
     configured,
     known,
+    patient,
     settings_of,
 )
 from monitor.cli.shown import one_line
@@ -31,7 +32,6 @@ from monitor.item import Item
 from monitor.web import Web
 
 ALIASES = {"telegram_web": "telegram"}  # the preview's own name
-LONGEST = 60.0  # seconds for one read
 
 recording_ = click.argument(
     "recording",
@@ -74,26 +74,27 @@ def _kind(source: Source) -> str:
 @click.argument("name")
 @configured
 @as_json
-def test(name: str, file: Path | None, *, json: bool) -> None:
+@patient
+def test(name: str, file: Path | None, *, json: bool, patience: float) -> None:
     """Read the source NAME once, and show what it would bring; nothing is stored."""
     settings = settings_of(file)
     known("source", name, settings.origins)
     source = next(one for one in settings.sources if one.origin.source == name)
     try:
-        items = asyncio.run(_read(source, settings))
+        items = asyncio.run(_read(source, settings, patience))
     except Failure as failure:
         aside(f"{name}: {one_line(str(failure))}")
         sys.exit(1)
     except TimeoutError:
-        aside(f"{name}: no answer within {LONGEST:.0f} s")
+        aside(f"{name}: no answer within {patience:g} s")
         sys.exit(1)
     _show(items, json=json)
 
 
-async def _read(source: Source, settings: Settings) -> list[Item]:
+async def _read(source: Source, settings: Settings, patience: float) -> list[Item]:
     web = Web(SystemClock(), allow=settings.allow, pace=settings.pace)
     try:
-        async with asyncio.timeout(LONGEST):
+        async with asyncio.timeout(patience):
             return [i async for batch in source.read("", web) for i in batch.items]
     finally:
         await web.aclose()
