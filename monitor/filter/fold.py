@@ -64,7 +64,10 @@ def fold(text: str) -> bytes:
 
 def folded_words(text: str) -> list[bytes]:
     """Return the words of *text* as a rule means them: no marks, one alphabet."""
-    return [_one_alphabet(_unmarked(word)) for word in fold(text).split()]
+    folded = fold(text)
+    if not _HAS_MARK(folded) and (folded.isascii() or not _LATIN(folded)):
+        return folded.split()
+    return [_one_alphabet(_unmarked(word)) for word in folded.split()]
 
 
 def readable(folded: bytes) -> str:

@@ -7,19 +7,15 @@ only their case forms are derived.  Which of several places a text means, and
 whether it means a place at all, is for `resolver` to say.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
-from monitor.filter.fold import folded_words
-from monitor.filter.inflect import (
-    Language,
-    adjective_forms,
-    declined_word,
-    dictionary_form,
-    is_adjective,
-)
-from monitor.filter.words import Index, phrase_of
+from monitor.filter.fold import folded_words, readable
+from monitor.filter.inflect import Language, dictionary_form, is_adjective
+from monitor.filter.names import Name, Paradigm
+from monitor.filter.words import Index
 
 Kind = Literal[
     "region", "city", "district", "hromada",
@@ -29,13 +25,24 @@ Ambiguity = Literal["word", "form", "surname", "name"]
 Role = Literal["name", "adjective", "stem"]
 Names = str | tuple[str, ...]
 
-LANGUAGES: tuple[Language, ...] = ("ru", "uk", "en")
-SUBJECTS = ("республика", "республіка", "город", "місто", "republic", "автономна")
-HEADS = (
-    "область", "край", "район", "округ", "громада", "територія", "округа",
-    "region", "oblast", "district", "raion", "hromada", "krai", "province",
-)  # fmt: skip
+LANGUAGES: Mapping[str, Language] = {"ru": "ru", "uk": "uk", "en": "en"}
+SUBJECTS = frozenset(
+    folded_words("республика республіка город місто republic автономна")
+)
+HEADS = frozenset(
+    folded_words(
+        "область край район округ громада територія округа region oblast district"
+        " raion hromada krai province"
+    )
+)
 DECLINED_SO = ("region", "district", "hromada")  # kinds whose names are adjectives
+LONGEST_HASHTAG = 3  # words of a name that are written as one: #НоваяТаволжанка
+SHORTEST_PART = 4  # letters of either half of "Гора-Подол", to be told apart
+_ADJECTIVES: Mapping[Language, Paradigm] = {
+    "ru": "ru adjective",
+    "uk": "uk adjective",
+    "en": "en",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +71,7 @@ class PlaceEntry:
     places: tuple["PlaceEntry", ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A place with its full id; `within` goes from near to far, to the country."""
 
     id: str
@@ -85,8 +91,7 @@ class Node:
         return (self.id, *self.within)
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """
     One way in which a text may speak of a place.
 
@@ -124,26 +129,32 @@ class Gazetteer:
     def enlist(self, index: Index[object]) -> None:
         """Have *index* look for every form of every name."""
         for entry, node in self._entries:
-            for role, words, base in dict.fromkeys(_ways(entry, node)):
-                if phrase := phrase_of(words):
-                    index.add(phrase, Named(node, role, base))
+            for way in dict.fromkeys(_ways(entry, node)):
+                role, words, paradigm = way
+                named = Named(node, role, b" ".join(words))
+                index.add_name(Name(words, paradigm, named))
+        self._entries.clear()  # the settings are needed no more
 
     def _grow(self, entry: PlaceEntry, above: str, within: tuple[str, ...]) -> None:
         full = f"{above}.{entry.id}" if above else entry.id
-        node = Node(full, _shown(entry, full), entry.kind, within, _flags(entry))
+        flags = _flags(entry.ambiguous)
+        node = Node(full, _shown(entry, full), entry.kind, within, flags)
         if full in self.nodes:
             self.doubled.append(full)
         self.nodes[full] = node
         self._entries.append((entry, node))
-        for inner in entry.places:
-            self._grow(inner, full, (full, *within))
+        if entry.places:
+            inside = (full, *within)
+            for inner in entry.places:
+                self._grow(inner, full, inside)
 
     def _tops(self) -> Iterator[Node]:
         return (node for node in self.nodes.values() if len(node.within) == 1)
 
 
-def _flags(entry: PlaceEntry) -> frozenset[str]:
-    return frozenset(entry.ambiguous)
+@lru_cache
+def _flags(ambiguous: tuple[Ambiguity, ...]) -> frozenset[str]:
+    return frozenset(ambiguous)
 
 
 def _shown(entry: PlaceEntry, full: str) -> str:
@@ -164,62 +175,56 @@ def _several(names: Names) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-Forms = tuple[frozenset[str], ...]
-Way = tuple[Role, Forms, bytes]
+Way = tuple[Role, tuple[bytes, ...], Paradigm]
 
 
 def _ways(entry: PlaceEntry, node: Node) -> Iterator[Way]:
-    """Yield role, forms of each word, and base form, for all names of a place."""
+    """Yield all that a place may be called, and how that is declined."""
     own = _language(node.id)
     names = {own: entry.name} if isinstance(entry.name, str) else entry.name
     for given in (names, entry.also):
-        for language in LANGUAGES:
-            for name in _several(given.get(language, ())):
-                yield from _ways_of_name(name, language, node.kind)
-    for language in LANGUAGES:
-        for adjective in _several(entry.adjective.get(language, ())):
-            yield _adjective(adjective, language)
+        for language, several in given.items():
+            for name in _several(several):
+                yield from _ways_of_name(name, LANGUAGES[language], node.kind)
+    for language, several in entry.adjective.items():
+        for adjective in _several(several):
+            yield _adjective(adjective, LANGUAGES[language])
 
 
 def _ways_of_name(name: str, language: Language, kind: Kind) -> Iterator[Way]:
-    words = name.split()
-    if len(words) > 1 and words[-1].lower() in HEADS and kind in DECLINED_SO:
+    words = tuple(folded_words(name))
+    if len(words) == 1:
+        yield ("name", words, language)
+    elif words[-1] in HEADS and kind in DECLINED_SO:
         yield from _ways_of_headed(words, language)
-        return
-    if language == "en" and len(words) > 1 and words[0].lower() == "republic":
-        words = [word for word in words if word.lower() not in ("republic", "of")]
-    yield _whole(words, language)
-    if len(words) > 1 and words[0].lower() in SUBJECTS:
-        yield _whole(words[1:], language)
-    elif 1 < len(words) <= 3:  # noqa: PLR2004  (hashtags: #НоваяТаволжанка)
-        joined = "".join(words).lower()
-        yield ("name", (frozenset({joined}),), _base([joined]))
-    if "-" in name and all(len(part) > 3 for part in name.split("-")):  # noqa: PLR2004
-        yield _whole(name.replace("-", " ").split(), language)
+    elif words:
+        yield from _ways_of_several(words, language)
+    parts = tuple(part for word in words for part in word.split(b"-"))
+    if len(parts) > len(words) and min(map(len, parts)) >= SHORTEST_PART:
+        yield ("name", parts, language)  # "Гора Подол"
 
 
-def _ways_of_headed(words: list[str], language: Language) -> Iterator[Way]:
+def _ways_of_several(words: tuple[bytes, ...], language: Language) -> Iterator[Way]:
+    if words[0] == b"republic":
+        words = tuple(word for word in words if word not in (b"republic", b"of"))
+    yield ("name", words, language)
+    if len(words) > 1 and words[0] in SUBJECTS:
+        yield ("name", words[1:], language)
+    elif 1 < len(words) <= LONGEST_HASHTAG:
+        yield ("name", (b"".join(words),), "en")
+
+
+def _ways_of_headed(words: tuple[bytes, ...], language: Language) -> Iterator[Way]:
     """Yield the ways of "Белгородская область": the head is found by the resolver."""
     first = words[:-1]
-    joined = "".join(words).lower()
-    yield ("name", (frozenset({joined}),), _base([joined]))
+    yield ("name", (b"".join(words),), "en")
     if language == "en":
-        yield ("stem", tuple(frozenset({word.lower()}) for word in first), _base(first))
-    elif is_adjective(first[0], language):
-        yield _adjective(dictionary_form(first[0], language), language)
+        yield ("stem", first, "en")
+    elif is_adjective(readable(first[0]), language):
+        yield _adjective(dictionary_form(readable(first[0]), language), language)
     else:
-        yield _whole(words, language)
-
-
-def _whole(words: list[str], language: Language) -> Way:
-    forms = tuple(declined_word(word, language) for word in words)
-    return ("name", forms, _base(words))
+        yield ("name", words, language)
 
 
 def _adjective(adjective: str, language: Language) -> Way:
-    forms = adjective_forms(adjective, language)
-    return ("adjective", (forms,), _base([adjective]))
-
-
-def _base(words: Iterable[str]) -> bytes:
-    return b" ".join(folded_words(" ".join(words)))
+    return ("adjective", tuple(folded_words(adjective)), _ADJECTIVES[language])

@@ -13,11 +13,13 @@ Words that mean nothing to anybody are remembered, and then cost one set differe
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 from monitor.filter.fold import fold, folded_words, spellings
 from monitor.filter.inflect import inflected
+from monitor.filter.names import Anchor, Name, Names
 
 REMEMBERED = 200_000  # distinct words; a busy month of a hundred channels has fewer
 SHORTEST_PREFIX = 3  # letters before a `*`; "а*" would be every other word
@@ -88,6 +90,7 @@ class Words:
         return self.text[self.spans[first][0] : self.spans[last][1]]
 
 
+@lru_cache(maxsize=1 << 13)  # words are parsed to be checked, and to be looked for
 def parse(word: str) -> Phrase:
     """
     Return what a word of a rule asks for.
@@ -102,12 +105,6 @@ def parse(word: str) -> Phrase:
     return phrase
 
 
-def phrase_of(forms: Iterable[Iterable[str]]) -> Phrase:
-    """Return a phrase of which each word has these *forms*."""
-    parts = (Part(_folded_forms(words)) for words in forms)
-    return tuple(part for part in parts if part.forms)
-
-
 class Index(Generic[T]):
     """
     Which terms a text contains, whatever their number.
@@ -116,27 +113,35 @@ class Index(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._anchors: dict[bytes, list[_Anchor[T]]] = {}
-        self._prefixes: dict[bytes, list[_Anchor[T]]] = {}
+        self._anchors: dict[bytes, list[Anchor[T]]] = {}
+        self._prefixes: dict[bytes, list[Anchor[T]]] = {}
         self._lengths: tuple[int, ...] = ()
+        self._names: Names[T] = Names()
         self._whole: set[bytes] = set()
-        self._learned: dict[bytes, tuple[_Anchor[T], ...]] = {}
+        self._learned: dict[bytes, tuple[Anchor[T], ...]] = {}
         self._dull: set[bytes] = set()
 
     def add(self, phrase: Phrase, term: T) -> None:
         """Look for *phrase* from now on, and say *term* where it stands."""
-        offset = max(range(len(phrase)), key=lambda i: phrase[i].weight)
-        anchor = _Anchor(term, phrase, offset)
+        offset, anchor = _anchored(phrase, term)
         part = phrase[offset]
         if part.prefix:
             self._prefixes.setdefault(part.prefix, []).append(anchor)
-            self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}))
+            if len(part.prefix) not in self._lengths:
+                self._lengths = tuple(sorted((*self._lengths, len(part.prefix))))
         for form in part.forms:
             self._anchors.setdefault(form, []).append(anchor)
             if b"-" in form:
                 self._whole.add(form)
         for other in phrase[:offset] + phrase[offset + 1 :]:
             self.keep_whole(other.forms)
+        self._forget()
+
+    def add_name(self, name: Name[T]) -> None:
+        """Look for all cases of *name* from now on, and say its term there."""
+        self._names.add(name)
+        if len(name.words) > 1:
+            self.keep_whole(name.words)
         self._forget()
 
     def keep_whole(self, words: Iterable[bytes]) -> None:
@@ -166,9 +171,9 @@ class Index(Generic[T]):
         known = self._learned
         for index, word in enumerate(folded):
             for anchor in known.get(word, ()):
-                hit = anchor.stands(folded, index)
-                if hit is not None:
-                    hits.append(hit)
+                first = index - anchor.offset
+                if anchor.length == 1 or _stands(anchor, folded, index):
+                    hits.append(Hit(first, first + anchor.length - 1, anchor.term))
         hits.sort(key=_position)
         return hits
 
@@ -196,23 +201,20 @@ class Index(Generic[T]):
             self._dull.add(word)
         return False
 
-    def _remember(self, word: bytes, anchors: "tuple[_Anchor[T], ...]") -> None:
+    def _remember(self, word: bytes, anchors: tuple[Anchor[T], ...]) -> None:
         if len(self._learned) >= REMEMBERED:
             self._learned.clear()
         self._learned[word] = anchors
 
-    def _anchors_of(self, keys: tuple[bytes, ...]) -> "Iterator[_Anchor[T]]":
+    def _anchors_of(self, keys: tuple[bytes, ...]) -> Iterator[Anchor[T]]:
         """Yield what the first spelling that means anything means."""
         for key in keys:
-            found = self._anchors.get(key, [])
-            begun = [
-                anchor
-                for length in self._lengths
-                for anchor in self._prefixes.get(key[:length], ())
-                if len(key) >= length
-            ]
-            if found or begun:
-                yield from (*found, *begun)
+            found = [*self._anchors.get(key, ()), *self._names.anchors(key)]
+            for length in self._lengths:
+                if len(key) >= length:
+                    found += self._prefixes.get(key[:length], ())
+            if found:
+                yield from found
                 return
 
     def _pieces(self, word: bytes) -> list[tuple[bytes, int, int]]:
@@ -248,33 +250,23 @@ class Index(Generic[T]):
         return self._pieces(word)
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchor(Generic[T]):
-    """A term, its phrase, and the part of the phrase it is looked up by."""
+def _anchored(phrase: Phrase, term: T) -> tuple[int, Anchor[T]]:
+    """Return which part of *phrase* it hangs on, and how."""
+    if len(phrase) == 1:
+        return 0, Anchor(term)
+    offset = max(range(len(phrase)), key=lambda i: phrase[i].weight)
+    rest = tuple(
+        (i - offset, part.takes) for i, part in enumerate(phrase) if i != offset
+    )
+    return offset, Anchor(term, offset, len(phrase), rest)
 
-    term: T
-    phrase: Phrase
-    offset: int
-    rest: tuple[tuple[int, Callable[[bytes], bool]], ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        rest = tuple(
-            (i - self.offset, part.takes)
-            for i, part in enumerate(self.phrase)
-            if i != self.offset
-        )
-        object.__setattr__(self, "rest", rest)  # the class is frozen; this builds it
-
-    def stands(self, folded: list[bytes], index: int) -> Hit[T] | None:
-        """Return the hit if the whole phrase stands around the word at *index*."""
-        first = index - self.offset
-        last = first + len(self.phrase) - 1
-        if first < 0 or last >= len(folded):
-            return None
-        for away, fits in self.rest:
-            if not fits(folded[index + away]):
-                return None
-        return Hit(first, last, self.term)
+def _stands(anchor: Anchor[T], folded: list[bytes], index: int) -> bool:
+    """Whether the whole phrase stands around the word at *index*."""
+    first = index - anchor.offset
+    if first < 0 or first + anchor.length > len(folded):
+        return False
+    return all(fits(folded[index + away]) for away, fits in anchor.rest)
 
 
 def uncovered(
