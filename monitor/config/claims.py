@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from monitor.config import _kept
 from monitor.config.document import Document
-from monitor.config.shape import Main, SecretRef
+from monitor.config.files import named
+from monitor.config.kept import placed, references, secret
+from monitor.config.shape import Main
 from monitor.secret import Secret
 
 STATE: str = Main.model_fields["state"].default
@@ -41,7 +40,7 @@ def claims(file: Path) -> Claims:
     state = main.get("state")
     sinks = list(_sinks(file, main))
     return Claims(
-        state=(file.parent / (state if isinstance(state, str) else STATE)).absolute(),
+        state=placed(file, state if isinstance(state, str) else STATE),
         tokens=tuple(_tokens(file.parent, sinks)),
     )
 
@@ -56,9 +55,8 @@ def _sinks(file: Path, main: dict[str, Any]) -> Iterator[dict[str, Any]]:
     found = [main]
     patterns = main.get("include")
     for pattern in patterns if isinstance(patterns, list) else ():
-        root = Path("/") if str(pattern).startswith("/") else file.parent
-        with suppress(OSError, ValueError, NotImplementedError):
-            paths = sorted(root.glob(str(pattern).lstrip("/")))
+        with suppress(OSError):
+            paths = named(str(pattern), file.parent)
             found += [_read(path) for path in paths if b"sinks" in path.read_bytes()]
     for data in found:
         blocks = data.get("sinks")
@@ -69,6 +67,8 @@ def _sinks(file: Path, main: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _tokens(folder: Path, sinks: list[dict[str, Any]]) -> Iterator[tuple[str, Secret]]:
     for sink in sinks:
-        with suppress(ValidationError, ValueError, OSError):
-            ref = SecretRef.model_validate(sink.get("token"))
-            yield str(sink.get("name")), Secret(_kept(ref, folder))
+        for path, where, name in references(sink):
+            with suppress(ValueError):
+                if path == ("token",):
+                    kept = secret(where, name, folder)
+                    yield str(sink.get("name")), Secret(kept)

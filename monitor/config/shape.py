@@ -6,20 +6,23 @@ dataclass, from which its model here is made.  So are the rules, topics, places
 and subscribers.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from datetime import date, timedelta
-from functools import reduce
-from operator import or_
-from typing import Annotated, Any, Literal, get_type_hints
+from datetime import timedelta
+from functools import cache
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
-    IPvAnyNetwork,
+    ModelWrapValidatorHandler,
+    StrictBool,
+    Tag,
+    TypeAdapter,
+    WithJsonSchema,
     create_model,
     model_validator,
 )
@@ -27,6 +30,18 @@ from pydantic_core import PydanticCustomError
 
 from monitor.alert import SINKS, Pace, Subscriber
 from monitor.collect import SOURCES
+from monitor.config.written import (
+    SERVER,
+    WRITTEN,
+    Address,
+    Day,
+    Duration,
+    Name,
+    Net,
+    Port,
+    Text,
+    server,
+)
 from monitor.filter import (
     Expectation,
     Pair,
@@ -39,41 +54,8 @@ from monitor.item import Voice
 from monitor.secret import Secret
 
 STRICT = ConfigDict(extra="forbid", frozen=True)
-UNITS = ("hours", "minutes", "seconds", "milliseconds")
-DURATION = r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?"
-WRITTEN = "written_in_the_open"
 INJECTED = {"origin", "every", "name", "preview", "pace"}  # not from a block's own keys
-
-
-def duration(value: object) -> object:
-    """Return the time that a text such as ``1h30m`` names."""
-    if isinstance(value, timedelta):
-        return value
-    found = re.fullmatch(DURATION, value) if isinstance(value, str) else None
-    if not found or not value:
-        raise ValueError("write a duration such as 90s, 5m or 1h30m")
-    named = zip(UNITS, found.groups(), strict=True)
-    length = timedelta(**{unit: int(number or 0) for unit, number in named})
-    if not length:
-        raise ValueError("a duration is longer than nothing")
-    return length
-
-
-def day(value: object) -> object:
-    """Return the date that a text such as ``2023-05-22`` names."""
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        raise ValueError("write a date such as 2023-05-22") from None
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(duration, json_schema_input_type=str),
-]
-Day = Annotated[date, BeforeValidator(day, json_schema_input_type=str)]
+ADDRESSES = {"url", "api", "preview"}  # fields that are one, whoever has them
 
 
 class Block(BaseModel):
@@ -83,36 +65,84 @@ class Block(BaseModel):
 
 
 class SecretRef(Block):
-    """Where a secret is kept: ``{file: NAME}`` or ``{env: NAME}``."""
+    """
+    Where a secret is kept: ``{file: NAME}`` or ``{env: NAME}``.
+
+    Attributes:
+        file: A file in $CREDENTIALS_DIRECTORY, else beside the main file.
+        env: A variable of the environment.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["file"]}, {"required": ["env"]}]}
+    )
 
     file: str | None = None
     env: str | None = None
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _not_written_here(cls, value: object) -> object:
+    def _not_written_here(
+        cls, value: object, handler: ModelWrapValidatorHandler[Self]
+    ) -> Self:
         if not isinstance(value, Mapping):
             raise PydanticCustomError(
-                WRITTEN,
-                "never write a secret here: {{file: NAME}} or {{env: NAME}}",
+                WRITTEN, "never write a secret here: {file: NAME} or {env: NAME}"
             )
-        if len([key for key in ("file", "env") if value.get(key)]) != 1:
+        made = handler(value)
+        if bool(made.file) == bool(made.env):
             raise ValueError("say where it is kept: {file: NAME} or {env: NAME}")
-        return value
+        return made
+
+
+Redis = Annotated[
+    Annotated[
+        str,
+        BeforeValidator(server),
+        WithJsonSchema({"type": "string", "pattern": f"^{SERVER}$"}),
+        Tag("address"),
+    ]
+    | Annotated[SecretRef, Tag("secret")],
+    Discriminator(lambda given: "secret" if isinstance(given, Mapping) else "address"),
+]
 
 
 class Verified(Block):
-    """Who vouches that a channel is whose it says, since when, and till when."""
+    """
+    Who vouches that a channel is whose it says, since when, and till when.
+
+    Attributes:
+        on: The day on which it was looked at.
+        by: Where that can be read.
+        until: From this day on nobody vouches for it.
+    """
 
     on: Day
-    by: str
+    by: Text
     until: Day | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> Self:
+        if self.until and self.until <= self.on:
+            raise ValueError(f"it ends on {self.until}, and began on {self.on}")
+        return self
 
 
 class SourceBlock(Block):
-    """What every source may be told, whatever its kind."""
+    """
+    What every source may be told, whatever its kind.
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)
+    Attributes:
+        name: Unique; part of every item's key.
+        home: Id of the place that ranks ambiguous place names, such as RU-BEL.
+        voice: In whose name it speaks.
+        owner: One owner is one witness, however many channels it runs.
+        verified: Who vouches for it.
+        note: For people; the program does not read it.
+        every: How often it is read.
+    """
+
+    name: Name
     home: str = ""
     voice: Voice = "press"
     owner: str = ""
@@ -122,41 +152,77 @@ class SourceBlock(Block):
 
 
 class SinkBlock(Block):
-    """What every sink may be told, whatever its kind."""
+    """
+    What every sink may be told, whatever its kind.
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)
+    Attributes:
+        name: Unique; what subscribers call it by.
+    """
+
+    name: Name
 
 
 class WebBlock(Block):
-    """How the internet is met."""
+    """
+    How the internet is met.
 
-    allow: list[IPvAnyNetwork] = Field(default_factory=list)
+    Attributes:
+        allow: Networks that may be dialled although they are not public.
+        pace: The least time between two requests to one host.
+    """
+
+    allow: list[Net] = Field(default_factory=list)
     pace: Duration = timedelta(seconds=1)
 
 
 class DataCentre(Block):
     """Another data centre than Telegram's own, for tests."""
 
-    id: int
-    host: str
-    port: int
+    id: int = Field(ge=1)
+    host: Text
+    port: Port
 
 
 class TelegramBlock(Block):
-    """How Telegram is read: by previews, or with an account of one's own."""
+    """
+    How Telegram is read: by previews, or with an account of one's own.
 
-    preview: str = Field(default="https://t.me", pattern=r"^https?://[^/?#]+/?$")
+    Attributes:
+        preview: Where /s/<channel> is read without an account.
+        session: Made by `monitor telegram login`.
+        api_id: From my.telegram.org, like the hash.
+        rsa_keys: PEM files of that data centre, beside the main file.
+    """
+
+    preview: Address = "https://t.me"
     session: SecretRef | None = None
     api_id: SecretRef | None = None
     api_hash: SecretRef | None = None
     dc: DataCentre | None = None
-    rsa_keys: list[str] = Field(default_factory=list)
+    rsa_keys: list[Text] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _keys_only_for_tests(self) -> "TelegramBlock":
+    def _keys_only_for_tests(self) -> Self:
         if self.rsa_keys and not self.dc:
             raise ValueError("rsa_keys without dc would let a stranger read along")
         return self
+
+
+class Main(Block):
+    """
+    What only the main file says.
+
+    Attributes:
+        state: Folder of the archive, locks and the embedded server's data.
+        redis: Address of a server of one's own; null starts an embedded one.
+        include: Files of lists; * and ** stand for any name and any folders.
+    """
+
+    state: Text = "./var"
+    redis: Redis | None = None
+    include: list[Text] = Field(default_factory=list)
+    web: WebBlock = Field(default_factory=WebBlock)
+    telegram: TelegramBlock = Field(default_factory=TelegramBlock)
 
 
 def shape(kind: str, component: type, common: type[Block]) -> type[Block]:
@@ -169,16 +235,22 @@ def shape(kind: str, component: type, common: type[Block]) -> type[Block]:
         default = part.default if part.default is not MISSING else ...
         if part.default_factory is not MISSING:
             default = Field(default_factory=part.default_factory)
-        own[part.name] = (_typed(hints[part.name]), default)
-    return create_model(f"{kind} {common.__name__}", __base__=common, **own)
+        own[part.name] = (_typed(part.name, hints[part.name]), default)
+    doc = "\n".join((component.__doc__ or "").strip().splitlines())
+    title = f"{kind}-{common.__name__.removesuffix('Block').lower()}"
+    return create_model(title, __base__=common, __doc__=doc, **own)
 
 
-def _typed(hint: Any) -> Any:
-    """Return how a field of this type is written in a file."""
+def _typed(field: str, hint: Any) -> Any:
+    """Return how a field of this name and type is written in a file."""
+    if hint is str and field in ADDRESSES:
+        return Address
     return {
         timedelta: Duration,
         Secret: SecretRef,
         Secret | None: SecretRef | None,
+        bool: StrictBool,
+        bool | None: StrictBool | None,
     }.get(hint, hint)
 
 
@@ -190,29 +262,23 @@ for _part in PARTS:  # they know nothing of pydantic, and are as strict as the r
 
 SOURCE_BLOCKS = {kind: shape(kind, made, SourceBlock) for kind, made in SOURCES.items()}
 SINK_BLOCKS = {kind: shape(kind, made, SinkBlock) for kind, made in SINKS.items()}
-_sources: Any = reduce(or_, SOURCE_BLOCKS.values())
-_sinks: Any = reduce(or_, SINK_BLOCKS.values())
-AnySource: Any = Annotated[_sources, Field(discriminator="kind")]
-AnySink: Any = Annotated[_sinks, Field(discriminator="kind")]
+
+# The lists of a file: blocks of several kinds, or of one.
+KINDS: Mapping[str, Mapping[str, type[Block]]] = {
+    "sources": SOURCE_BLOCKS,
+    "sinks": SINK_BLOCKS,
+}
+ENTRIES: Mapping[str, type] = {
+    "subscribers": Subscriber,
+    "rules": Rule,
+    "topics": TopicEntry,
+    "signals": SignalEntry,
+    "places": PlaceEntry,
+}
+LISTS = (*KINDS, *ENTRIES)
 
 
-class Included(Block):
-    """A file of lists; the main file may hold such lists, too."""
-
-    sources: list[AnySource] = Field(default_factory=list)
-    sinks: list[AnySink] = Field(default_factory=list)
-    subscribers: list[Subscriber] = Field(default_factory=list)
-    rules: list[Rule] = Field(default_factory=list)
-    topics: list[TopicEntry] = Field(default_factory=list)
-    signals: list[SignalEntry] = Field(default_factory=list)
-    places: list[PlaceEntry] = Field(default_factory=list)
-
-
-class Main(Included):
-    """``monitor.yaml`` (DESIGN §5)."""
-
-    state: str = "./var"
-    redis: str | SecretRef | None = None
-    include: list[str] = Field(default_factory=list)
-    web: WebBlock = Field(default_factory=WebBlock)
-    telegram: TelegramBlock = Field(default_factory=TelegramBlock)
+@cache
+def adapter(shape: Any) -> TypeAdapter[Any]:
+    """Return what checks a block of this shape."""
+    return TypeAdapter(shape)
