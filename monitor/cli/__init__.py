@@ -84,8 +84,13 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was called."""
-        with _ending():
+        with _ending():  # before click makes other ends of Ctrl-C and closed pipes
             return super().invoke(ctx)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program; what fails while it shows help ends like everything else."""
+        with _ending():
+            return super().main(*args, **kwargs)
 
 
 @contextmanager
@@ -111,7 +116,7 @@ def _ending() -> Iterator[None]:
         return
     if text:
         click.echo(redact(text), err=True)
-    raise click.exceptions.Exit(code)
+    sys.exit(code)
 
 
 def _discard_output() -> None:
