@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import SystemClock
+from monitor.config import Settings
 from monitor.daemon import Daemon
 from monitor.demo import Recording, recording
 from monitor.demo.show import EVER, configure, surprises
@@ -37,14 +38,20 @@ def chapters(told: Recording) -> Iterator[tuple[datetime, int]]:
     yield last, items
 
 
-async def cursors(state: Path, names: list[str]) -> None:
-    """Wait until each source has been read for the first time."""
-    while not (url := await Server.running_url(state)):
+async def met(settings: Settings) -> Stream:
+    """Return a look into the stream, once every source has been read."""
+    while not (url := await Server.running_url(settings.state)):
         await asyncio.sleep(LOOK)
     stream = await Stream.connect(url, "onlooker")
+    names = [source.origin.source for source in settings.sources]
     while not all([await stream.cursor(name) for name in names]):
         await asyncio.sleep(LOOK)
-    await stream.aclose()
+    return stream
+
+
+async def drained(stream: Stream) -> bool:
+    """Return whether nothing is on its way."""
+    return not any(depth.pending or depth.lag for depth in await stream.depths())
 
 
 @pytest.mark.timeout(90)
@@ -57,17 +64,18 @@ async def test_everything_comes_out_as_the_recording_says(tmp_path: Path) -> Non
         with contextlib.redirect_stdout(printed):
             daemon = Daemon(settings, SystemClock())
             running = asyncio.create_task(daemon.run())
-            async with asyncio.timeout(30):
-                names = [source.origin.source for source in settings.sources]
-                await cursors(settings.state, names)
-            world.start()
-            with Archive(settings.state / "archive") as archive:
-                for moment, count in chapters(told):
-                    passed = (moment - told.head.begins).total_seconds()
-                    async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
+                stream = await met(settings)
+                world.start()
+                with Archive(settings.state / "archive") as archive:
+                    for moment, count in chapters(told):
+                        passed = (moment - told.head.begins).total_seconds()
                         while len(list(archive.items(*EVER))) < count:
                             assert not running.done()
                             await asyncio.sleep(LOOK)
+                while not await drained(stream):
+                    await asyncio.sleep(LOOK)
+            await stream.aclose()
             daemon.stop()
             await running
         with Archive(settings.state / "archive") as archive:
