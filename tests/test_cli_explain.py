@@ -108,12 +108,14 @@ def test_what_an_item_lacks_is_as_usual(file: Path) -> None:
     """A number as id, a time without a zone and nulls are what they seem to be."""
     answers, result = answered(
         file,
-        {"id": 7, "text": TEXT, "published": "2023-05-22T06:12:00", "title": None},
-    )
+        {"id": 7, "text": TEXT, "published": "2023-05-22T06:12:00", "title": None,
+         "seen": "2023-05-22T09:12:30+03:00"},
+    )  # fmt: skip
 
     (match,) = answers[0]["matches"]
     assert "7" == match["item"]["id"]
     assert "2023-05-22T06:12:00Z" == match["item"]["published"]
+    assert "2023-05-22T06:12:30Z" == match["item"]["seen"]
     assert "" == match["item"]["title"]
     assert "" == result.stderr
 
@@ -133,6 +135,8 @@ def test_a_match_is_explained_anew(file: Path) -> None:
         (b'{"text": "' + TEXT.encode(), "line 1: no JSON"),
         ({"text": TEXT, "seen": "yesterday"}, "line 1: seen"),
         ({"text": 5}, "line 1: text"),
+        ({"id": True, "text": TEXT}, "line 1: id"),
+        ({"text": TEXT, "seen": "0001-01-01T00:00:00+03:00"}, "line 1: seen"),
         ({"words": TEXT}, "line 1: an object with no field of an item"),
     ],
 )

@@ -28,7 +28,7 @@ def test_the_roles_are_those_of_the_daemon() -> None:
 
 @pytest.mark.timeout(60)
 async def test_a_second_one_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
-    """On one state, or with one bot: a line says why.  SIGTERM ends the first with 0."""
+    """On one state, or with one bot, a line says why; SIGTERM ends the first with 0."""
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()

@@ -75,11 +75,11 @@ def _sound(
     for name, value in given.items():
         if value is None or name not in FIELDS:
             continue
-        if name in NAMES and isinstance(value, int):
+        if name in NAMES and type(value) is int:
             value = str(value)  # noqa: PLW2901 - the same thing, written otherwise
         try:
-            sound[name] = _zoned(msgspec.convert(value, FIELDS[name]))
-        except msgspec.ValidationError as error:
+            sound[name] = _in_utc(msgspec.convert(value, FIELDS[name]))
+        except (msgspec.ValidationError, OverflowError) as error:
             say(f"line {number}: {name}: {error}; it is left out")
     if not FIELDS.keys() & given.keys():
         say(f"line {number}: an object with no field of an item, so without a text")
@@ -93,7 +93,8 @@ def _whole(value: Any) -> Any:
     )
 
 
-def _zoned(value: Any) -> Any:
+def _in_utc(value: Any) -> Any:
     """Return *value*; a time without a zone is in UTC, as in a configuration."""
-    naive = isinstance(value, datetime) and value.tzinfo is None
-    return value.replace(tzinfo=UTC) if naive else value
+    if not isinstance(value, datetime):
+        return value
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
