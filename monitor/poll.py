@@ -52,6 +52,11 @@ class Poller:
                 self._schedule.add(name, now + first_wait(name, source.every))
         self._sources = wanted
 
+    @property
+    def reading(self) -> frozenset[str]:
+        """The names of the sources that are being read now."""
+        return frozenset(self._reads)
+
     def wait(self) -> float:
         """Return after how many seconds the next turn is to come."""
         due = self._schedule.next()
