@@ -436,6 +436,35 @@ def test_a_pattern_that_names_nothing_is_a_warning(tmp_path: Path) -> None:
     ]
 
 
+def test_what_keeps_everybody_from_being_told_is_a_warning(tmp_path: Path) -> None:
+    """Without sources, rules, sinks or subscribers a file is right, and idle."""
+    said = [one.message for one in small(tmp_path, main="state: ./var").warnings]
+    own = "sinks: [{name: chat, kind: telegram, token: {file: bot-token}, open: true}]"
+    public = small(tmp_path, own, files={"bot-token": "12345:a-token"}).warnings
+
+    assert [
+        "no rules: nothing matters to anybody",
+        "no sinks: nobody can be told",
+        "no sources: nothing is read",
+        "no subscribers: nobody is told",
+    ] == said
+    assert [
+        "no rules: nothing matters to anybody",
+        "no sources: nothing is read",
+    ] == [one.message for one in public]
+
+
+def test_hints_do_not_take_longer_than_the_rest(tmp_path: Path) -> None:
+    """Whoever mistypes hundreds of places is told of each, the first with a hint."""
+    places = ", ".join(f"RU-BLE.x{i}" for i in range(200))
+    said = refused(
+        write(tmp_path, {"own": f"rules: [{{name: a, places: [{places}]}}]"})
+    )
+
+    assert 200 == len(heads(said))
+    assert said.count("did you mean") <= 50
+
+
 def test_a_list_of_which_all_is_commented_out_is_empty(tmp_path: Path) -> None:
     """Taking away the last entry takes away no more than that."""
     loaded = small(tmp_path, "sources:\n  # - {name: a}\nrules:\n")
@@ -596,7 +625,9 @@ def test_names_of_secrets_are_no_secrets() -> None:
     """A long name of a file is allowed; a token in its place is known as one."""
     assert not looks_secret("telegram-session")
     assert not looks_secret("/run/secrets/BOT_TOKEN_OF_THE_NIGHT_DESK")
+    assert not looks_secret("/home/User1/Projects/2026/Monitor/secrets/bot-token")
     assert looks_secret("110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw")
+    assert looks_secret("1ApWapzMBu2bK9x0Q" * 20)
 
 
 def scribbles() -> st.SearchStrategy[Any]:

@@ -1,14 +1,15 @@
 """YAML files, with the place of every value in them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config.document import DEEPEST, Document, Mark, Problem
+from monitor.config.document import DEEPEST, Document, Mark, Path_, Problem
 
 
 def said(text: str) -> list[str]:
@@ -224,6 +225,40 @@ def test_what_others_write_is_read_as_they_meant_it(value: Any) -> None:
 
     assert [] == document.problems
     assert {"a": value} == document.data
+
+
+def ways(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
+    """Yield the way to each scalar."""
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for part, inner in pairs:
+            yield from ways(inner, (*path, part))
+    else:
+        yield path, value
+
+
+names = st.text("абвxyz", min_size=1, max_size=5).map("k".__add__)
+leaves = st.recursive(
+    names,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=4),
+        st.dictionaries(names, inner, min_size=1, max_size=4),
+    ),
+)
+
+
+@settings(max_examples=30)
+@given(st.dictionaries(names, leaves, min_size=1), st.sampled_from([None, True, False]))
+def test_every_value_is_found_where_it_stands(value: Any, flow: bool | None) -> None:  # noqa: FBT001 - drawn
+    """In either style of YAML, the place of a value is that of its first letter."""
+    text = yaml.dump(
+        value, Dumper=Plain, allow_unicode=True, default_flow_style=flow, width=40
+    )
+    document = Document.parse(text, "f")
+
+    for path, scalar in ways(value):
+        mark = document.at(path)
+        assert document.lines[mark.line - 1][mark.column - 1 :].startswith(scalar)
 
 
 @given(st.text())

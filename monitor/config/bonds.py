@@ -25,7 +25,13 @@ TOP = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")  # ISO 3166-2
 BELOW = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 GLOBE = (90, 180)  # degrees north or south, east or west
 LONGEST = 64  # characters of a name
+MOST_HINTS = 50  # each compares 4,160 places, for some 10 ms
 
+GAPS = {
+    "sources": "nothing is read",
+    "rules": "nothing matters to anybody",
+    "sinks": "nobody can be told",
+}
 EXPECTING = ("rules", "topics", "signals")  # they have a list of blocks, `expect`
 NAMES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "sources": (("home", "places"),),
@@ -68,10 +74,14 @@ class Known:
 
     names: dict[str, dict[str, Given | str]]
     called: dict[str, str] = field(default_factory=dict)
+    hints: int = MOST_HINTS
 
     def near(self, name: str, given: str) -> str:
         """Return which name of a list *given* was probably meant to be, as a hint."""
         known = self.names[name]
+        self.hints -= 1
+        if self.hints < 0:
+            return ""
         if name == "places":
             last = given.rpartition(".")[2]
             ends = (place for place in known if place.rpartition(".")[2] == last)
@@ -96,12 +106,13 @@ def known(files: Files) -> Known:
 
 def check(files: Files, known: Known) -> None:
     """Note what blocks say of each other that cannot be."""
-    if not files.broken:  # else half of what follows would be untrue
+    if not files.lacking:  # else half of what follows would be untrue
         for entry in (e for several in files.entries.values() for e in several):
             _check_names(entry, known)
         for entry in files.entries["rules"]:
             _check_signals(entry, files.entries["signals"])
             _check_voices(entry, files.entries["sources"])
+        _check_gaps(files)
     for entry in files.entries["subscribers"]:
         _check_address(entry, files.entries["sinks"])
 
@@ -214,3 +225,13 @@ def _check_address(subscriber: Entry, sinks: Sequence[Entry]) -> None:
     if kinds.get(sink) in ADDRESSED and subscriber.value and not subscriber.value.to:
         said = f"the key 'to' is needed: their address in {sink!r}"
         subscriber.say((), f"{'.'.join(map(str, subscriber.path))}: {said}")
+
+
+def _check_gaps(files: Files) -> None:
+    """Warn of what must be there for anybody to be told of anything."""
+    for name, follows in GAPS.items():
+        if not files.entries[name]:
+            files.main.say((), f"no {name}: {follows}", level="warning")
+    public = any(getattr(sink, "open", False) for sink in files.values("sinks"))
+    if not files.entries["subscribers"] and not public:
+        files.main.say((), "no subscribers: nobody is told", level="warning")

@@ -10,9 +10,10 @@ import re
 
 VEIL = "•"
 
-_TOKEN = r"[0-9]{4,}:[\w-]{20,}"  # noqa: S105 - the form of a bot's token, not one
+_TOKEN = r"[0-9]{4,20}:[\w-]{20,}"  # noqa: S105 - the form of a bot's token, not one
 _HEX = r"\b[0-9a-fA-F]{32,}\b"  # such as an api_hash
-_LONG = r"(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])[\w+/=-]{32,}"
+_MIXED = r"(?=[\w+=-]{0,99}[0-9])(?=[\w+=-]{0,99}[a-z])(?=[\w+=-]{0,99}[A-Z])"
+_LONG = _MIXED + r"[\w+=-]{40,}"  # such as a session
 _USERINFO = r"(?<=://)[^\s/'\"@]*(?:@(?=\S))"
 _NAMED = (
     r"(?<![\w-])[\w-]*(?:token|secret|passw|session|hash|api_id|apikey|api_key"

@@ -153,7 +153,9 @@ class Document:
     @property
     def problems(self) -> list[Problem]:
         """What was said about it, with the lines that may be shown."""
-        return [replace(said, text=self._line(said.mark.line)) for said in self._said]
+        numbers = {said.mark.line for said in self._said}
+        lines = {number: self._line(number) for number in numbers}
+        return [replace(said, text=lines[said.mark.line]) for said in self._said]
 
     def say(
         self, path: Path_, message: str, *, key: bool = False, level: str = "error"

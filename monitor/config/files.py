@@ -68,6 +68,7 @@ class Files:
     Attributes:
         entries: By list, the blocks in the order of the files.
         root: What only the main file says; its wrong parts are left out.
+        lacking: Something cannot be read, and nobody knows what it defines.
     """
 
     path: Path
@@ -76,6 +77,7 @@ class Files:
         default_factory=lambda: {name: [] for name in LISTS}
     )
     root: Main = field(default_factory=Main)
+    lacking: bool = False
 
     @classmethod
     def read(cls, path: Path, *, rules: Path | None = None) -> "Files":
@@ -89,6 +91,7 @@ class Files:
         document = files._take(path, main=True)
         data = document.data if isinstance(document.data, dict) else {}
         files.root = _main(document, {k: v for k, v in data.items() if k not in LISTS})
+        files.lacking |= "include" in data and not files.root.include
         for included in files._included(document):
             if rules is None or not included.samefile(rules):
                 files._take(included)
@@ -112,11 +115,6 @@ class Files:
         """The problems that nothing can be started with."""
         return [one for one in self.problems if one.level == "error"]
 
-    @property
-    def broken(self) -> bool:
-        """Whether some file cannot be parsed, and nobody knows what it defines."""
-        return any(document.broken for document in self.documents)
-
     def values(self, name: str) -> tuple[Any, ...]:
         """Return what the right blocks of a list say."""
         return tuple(e.value for e in self.entries[name] if e.value is not None)
@@ -125,6 +123,7 @@ class Files:
         """Read one file and check its blocks, each by itself."""
         document = Document.read(path, shown(path))
         self.documents.append(document)
+        self.lacking |= document.broken
         if not isinstance(document.data, dict | None):
             known = ", ".join(f"{name}:" for name in LISTS)
             document.say((), f"a file begins with one of {known}")
@@ -132,6 +131,7 @@ class Files:
         for key, value in (document.data or {}).items():
             if key in LISTS:
                 self.entries[key] += _entries(document, key, value)
+                self.lacking |= not isinstance(value, list | None)
             elif not main:
                 document.say((key,), _stranger(key), key=True)
         return document
@@ -145,6 +145,7 @@ class Files:
                 level = "warning" if has_magic(pattern) else "error"
                 said = f"include.{i}: names no file"
                 document.say(("include", i), said, level=level)
+                self.lacking |= level == "error"
             for path in found:
                 if path.resolve() not in seen:
                     seen.add(path.resolve())
