@@ -18,7 +18,8 @@ def test_a_good_configuration_is_summed_up(tmp_path: Path) -> None:
     said, counted = call("check", "-c", file), call("check", "--json", "-c", file)
 
     assert 0 == said.exit_code
-    assert "1 sink, 1 subscriber, 2 rules, 1 topic, 3 places, 0 warnings" in said.stdout
+    assert "1 sink, 1 subscriber, 2 rules, 1 topic, 3 places, 1 warning" in said.stdout
+    assert "no sources: nothing is read" in said.stderr
     assert 2 == told(counted)[0]["rules"]
 
 
