@@ -1,16 +1,18 @@
 """`monitor run` as a process: that it is the only one, and how it ends."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from monitor.cli.run import ROLES
+from monitor.cli.locks import ROLES, holder_of
 from monitor.daemon import ROLES as DONE
 from monitor.stream import Server
+from monitor.systemd import only_one
 from tests.botapi import bot_api
-from tests.worlds import bot, run, started, token_of, write
+from tests.worlds import ask, bot, run, started, token_of, told, write
 
 LOOK = 0.02
 
@@ -24,6 +26,27 @@ async def up(process: asyncio.subprocess.Process, state: Path) -> None:
 def test_the_roles_are_those_of_the_daemon() -> None:
     """Every role that the daemon knows can be asked for."""
     assert DONE == ROLES
+
+
+@pytest.mark.parametrize("left", ["", "x", "0" * 30, "99999999999999999999", "1"])
+def test_a_lock_that_was_left_is_held_by_nobody(left: str, tmp_path: Path) -> None:
+    """Whatever a process that is gone wrote there, the next one may start."""
+    path = tmp_path / "collect"
+    path.write_text(left)
+
+    assert "" == holder_of(path)
+    assert "" == holder_of(tmp_path / "none")
+
+
+def test_a_lock_that_is_held_names_its_holder(tmp_path: Path) -> None:
+    """The process that holds it is told, and goes on holding it."""
+    path = tmp_path / "collect"
+
+    with only_one(path, "this state"):
+        assert str(os.getpid()) == holder_of(path)
+        assert str(os.getpid()) == holder_of(path)
+
+    assert "" == holder_of(path)
 
 
 @pytest.mark.timeout(60)
@@ -45,7 +68,11 @@ async def test_a_second_one_is_refused_and_the_first_goes_on(tmp_path: Path) -> 
                 run("monitor", "run", "filter", "-c", file),
                 run("monitor", "run", "-c", other),
             )
-            alive = process.returncode is None
+            (roles,) = [
+                one["said"]
+                for one in told(await ask("doctor", "--json", "-c", file))
+                if one["what"] == "roles"
+            ]
             process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(10):
                 code = await process.wait()
@@ -53,6 +80,7 @@ async def test_a_second_one_is_refused_and_the_first_goes_on(tmp_path: Path) -> 
     said = f"is in use by process {process.pid}\n"
     assert (69, f"monitor: {first}/state (filter) {said}") == (again.code, again.err)
     assert (69, f"monitor: sink chat {said}") == (double.code, double.err)
-    assert (True, 0) == (alive, code)
+    assert all(f"{role} ({process.pid})" in roles for role in ROLES)
+    assert 0 == code
     assert 0o700 == (first / "state").stat().st_mode & 0o777
     assert not (second / "state").exists()

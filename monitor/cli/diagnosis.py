@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from monitor.cli.locks import ROLES, holder_of, lock_in
 from monitor.cli.reach import stream_of, url_of
 from monitor.config import Settings
 from monitor.errors import Transient, Unavailable
@@ -47,7 +48,7 @@ class Finding:
 async def examine(settings: Settings) -> list[Finding]:
     """Return what there is to say of everything the program stands on."""
     found = [_clock(), _disk(settings.state), _state(settings.state)]
-    found += _secrets(settings)
+    found += [*_secrets(settings), _roles(settings.state)]
     try:
         found += [one async for one in _redis(settings)]
     except (Transient, Unavailable) as reason:
@@ -99,7 +100,7 @@ def _parked(parked: dict[str, str]) -> Finding:
     if not parked:
         return Finding("parked", "ok", "nobody")
     who = "; ".join(f"{name}: {why}" for name, why in sorted(parked.items())[:10])
-    advice = "nothing is sent there; mend the cause, and start the deliverer anew"
+    advice = "mend the cause; it is tried again within a day, or at a reload (SIGHUP)"
     return Finding("parked", "warn", redact(who), advice)
 
 
@@ -157,6 +158,17 @@ def _state(state: Path) -> Finding:
         said = f"others can look into {state}"
         return Finding("state", "warn", said, f"chmod 700 {state}")
     return Finding("state", "ok", f"{state} is ours alone")
+
+
+def _roles(state: Path) -> Finding:
+    """Return which roles run here; they may run elsewhere, so none is no failure."""
+    holders = {role: holder_of(lock_in(state, role)) for role in ROLES}
+    said = ", ".join(f"{role} ({pid})" for role, pid in holders.items() if pid)
+    absent = [role for role, pid in holders.items() if not pid]
+    if not absent:
+        return Finding("roles", "ok", f"all run: {said}")
+    missing = f"{said or 'none'}; not running here: {', '.join(absent)}"
+    return Finding("roles", "warn", missing, "start them with: monitor run")
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:

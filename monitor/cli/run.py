@@ -1,21 +1,18 @@
 """``monitor run``: the daemon."""
 
 import asyncio
-import fcntl
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from monitor import log
+from monitor.cli.locks import ROLES, holder_of, lock_in
 from monitor.cli.options import aside, configured, file_of, settings_of
 from monitor.clock import SystemClock
 from monitor.config.claims import claims
 from monitor.errors import Unavailable
 from monitor.systemd import lock_of
-
-ROLES = ("collect", "filter", "alert", "deliver", "archive")
 
 
 @click.command("run")
@@ -58,7 +55,7 @@ def _refuse_a_second(file: Path, roles: Sequence[str]) -> None:
         Unavailable: One does.
     """
     for path, what in _locks(file, roles):
-        if holder := _holder(path):
+        if holder := holder_of(path):
             raise Unavailable(f"{what} is in use by process {holder}")
 
 
@@ -66,16 +63,6 @@ def _locks(file: Path, roles: Sequence[str]) -> Iterator[tuple[Path, str]]:
     """Yield the locks that the daemon will take, and what each of them stands for."""
     claimed = claims(file)
     for role in roles:
-        yield claimed.state / "lock" / role, f"{claimed.state} ({role})"
+        yield lock_in(claimed.state, role), f"{claimed.state} ({role})"
     for sink, token in claimed.tokens if "deliver" in roles else ():
         yield lock_of(token), f"sink {sink}"
-
-
-def _holder(path: Path) -> str:
-    """Return which process holds the lock at *path*; nothing if none does."""
-    with suppress(OSError), path.open() as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return held.read(20).strip() or "unknown"
-    return ""
