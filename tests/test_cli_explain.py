@@ -53,6 +53,18 @@ def test_found_words_are_coloured_on_a_terminal(file: Path) -> None:
     assert "^" not in out
 
 
+def test_no_line_is_wider_than_the_terminal(file: Path) -> None:
+    """On a narrow screen all that is said stands in its column, whole."""
+    wide = call("explain", TEXT * 9, "-c", file).stdout
+    look = {"FORCE_COLOR": "1", "COLUMNS": "60"}
+
+    out = click.unstyle(call("explain", TEXT * 9, "-c", file, env=look).stdout)
+
+    assert max(map(len, out.splitlines())) <= 60
+    said = wide[wide.index("read as") :].split()
+    assert said == out[out.index("read as") :].split()
+
+
 def test_each_step_is_told_in_its_order(file: Path) -> None:
     """Form, place, topics, signal, rules, subscribers: as the program decides."""
     out = call("explain", TEXT, "--source", "governor", "-c", file).stdout

@@ -3,19 +3,22 @@ Why a post is read as it is, for people: the text with what was found in it mark
 then form → place → score → topics → signal → rules → those who are told.
 """
 
+import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import click
 
 from monitor.alert.policy import decide
 from monitor.cli.marking import INDENT, marked
-from monitor.cli.options import columns
-from monitor.cli.shown import SEVERITIES, mark, one_line
+from monitor.cli.options import coloured, columns
+from monitor.cli.shown import NARROWEST, SEVERITIES, mark, one_line
 from monitor.config import Settings
 from monitor.filter import Rule
 from monitor.item import Item, Match, Origin, Reading, Span
 
 MARGIN = 10  # columns; what a block is about stands in them
+FURTHER = "    "  # before what a line of a block goes on with
 FAILED = "no, by its "  # how the filter begins to say why a rule does not match
 
 
@@ -58,10 +61,25 @@ def _spans(reading: Reading) -> Mapping[str, list[Span]]:
 
 
 def _block(about: str, lines: Sequence[str]) -> Iterator[str]:
-    """Yield *lines* beside what they are about."""
+    """Yield *lines* beside what they are about, folded to the width of a screen."""
+    if coloured():
+        width = max(shutil.get_terminal_size().columns, NARROWEST) - MARGIN
+        lines = [row for line in lines for row in _folded(line, width)]
     heads = [click.style(about.ljust(MARGIN), bold=True)]
     heads += [" " * MARGIN] * (len(lines) - 1)
     yield from map("".join, zip(heads, lines, strict=True))
+
+
+def _folded(line: str, width: int) -> Iterator[str]:
+    """Yield *line* in rows of at most *width* columns, broken between words."""
+    row, indent = "", " " * (len(line) - len(line.lstrip())) + FURTHER
+    for word in re.findall(r"\s*\S+", line):
+        if row.strip() and len(click.unstyle(row + word)) > width:
+            yield row
+            row = indent + word.lstrip()
+        else:
+            row += word
+    yield row
 
 
 def _speaker(origin: Origin, settings: Settings) -> str:

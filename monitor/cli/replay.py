@@ -120,9 +120,14 @@ def _compare(night: Night, rules: Path, *, json: bool) -> None:
     settings = night.settings
     before = (settings.filter, settings.origins)
     after = (with_rules(settings, rules), settings.origins)
-    items = list(night.items())
-    more = less = 0
-    for one in compare(items, before, after):
+    seen = more = less = 0
+
+    def counted() -> Iterator[Item]:
+        nonlocal seen
+        for seen, item in enumerate(night.items(), 1):  # noqa: B007 - counted for the end
+            yield item
+
+    for one in compare(counted(), before, after):
         more, less = more + one.more, less + (not one.more)
         if json:
             answer({"change": "more" if one.more else "less", "match": one.match})
@@ -130,7 +135,7 @@ def _compare(night: Night, rules: Path, *, json: bool) -> None:
             sign, colour = ("+", "green") if one.more else ("-", "red")
             click.echo(f"{click.style(sign, fg=colour)} {line_of(one.match)}")
     changed = f"{more} alerts more and {less} less than by the rules in use"
-    _sum_up(night, len(items), f"{changed}, of {len(items)} items")
+    _sum_up(night, seen, f"{changed}, of {seen} items")
 
 
 def _sum_up(night: Night, seen: int, said: str) -> None:
