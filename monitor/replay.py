@@ -7,11 +7,16 @@ a pure function of them.
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import tee
 
 from monitor.clock import Clock
 from monitor.filter import Filter
 from monitor.item import Item, Match, Origin
 from monitor.pipeline import verdict
+from monitor.stream.commits import MATCHED_KEPT
+
+FOLLOWED = timedelta(seconds=MATCHED_KEPT)  # how long changes of a match are passed on
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,16 @@ def decide(
     An edit or a deletion that matters no more is a match without rules where an
     earlier version among *items* mattered: those who were told would learn of it.
     """
-    told: set[str] = set()
+    mattered: dict[str, datetime] = {}  # by post, when it did so last
     for item in items:
         match = verdict(item, reader, origins)
         if match and match.rules:
-            told.add(item.post)
-        yield item, match if match and (match.rules or item.post in told) else None
+            mattered[item.post] = item.seen
+        elif match:
+            last = mattered.get(item.post)
+            followed = last is not None and item.seen - last < FOLLOWED
+            match = match if followed else None
+        yield item, match
 
 
 def compare(
@@ -50,13 +59,17 @@ def compare(
     before: tuple[Filter, Mapping[str, Origin]],
     after: tuple[Filter, Mapping[str, Origin]],
 ) -> Iterator[Difference]:
-    """Yield the items of which the two make an alert more, or one less."""
-    both = list(items)
-    pairs = zip(decide(both, *before), decide(both, *after), strict=True)
+    """
+    Yield the items of which the two make an alert more, or one less.
+
+    A correction of an alert goes with it, and is no difference by itself.
+    """
+    once, again = tee(items)
+    pairs = zip(decide(once, *before), decide(again, *after), strict=True)
     for (_, old), (_, new) in pairs:
-        if old and not new:
+        if old and old.rules and not (new and new.rules):
             yield Difference(old, more=False)
-        elif new and not old:
+        elif new and new.rules and not (old and old.rules):
             yield Difference(new, more=True)
 
 
