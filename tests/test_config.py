@@ -465,9 +465,12 @@ def test_hints_do_not_take_longer_than_the_rest(tmp_path: Path) -> None:
     assert said.count("did you mean") <= 50
 
 
-def test_a_list_of_which_all_is_commented_out_is_empty(tmp_path: Path) -> None:
+def test_what_is_all_commented_out_is_empty(tmp_path: Path) -> None:
     """Taking away the last entry takes away no more than that."""
-    loaded = small(tmp_path, "sources:\n  # - {name: a}\nrules:\n")
+    loaded = small(
+        tmp_path,
+        main="include:\nweb:\n  # allow: []\nsources:\n  # - {name: a}\nrules:\n",
+    )
 
     assert () == loaded.sources
 

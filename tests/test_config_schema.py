@@ -165,7 +165,8 @@ UNSEEN = (  # what a schema cannot say: names, bounds in words, other files, the
     "no aliases", "did not find", "no tabs", "mapping values", "a duration is",
     "write a duration", "write a date", "write a network", "write the network",
     "it ends on", "without dc", "says something", "of a variable", "~", "*", "letters",
-    "write a name of", "belongs into", "no name and password", "write an address",
+    "write a name of", "path in full", "belongs into", "no name and password",
+    "write an address",
 )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ from monitor.config.kept import shown
 from monitor.config.shape import ENTRIES, KINDS, LISTS, Main, adapter
 from monitor.config.wording import findings, hint
 
+EMPTIED = ("include", "web", "telegram")  # keys with nothing below them are as none
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -90,8 +92,8 @@ class Files:
         files = cls(path)
         document = files._take(path, main=True)
         data = document.data if isinstance(document.data, dict) else {}
-        files.root = _main(document, {k: v for k, v in data.items() if k not in LISTS})
-        files.lacking |= "include" in data and not files.root.include
+        files.root = _main(document, _own(data))
+        files.lacking |= bool(data.get("include")) and not files.root.include
         for included in files._included(document):
             if rules is None or not included.samefile(rules):
                 files._take(included)
@@ -159,6 +161,15 @@ def named(pattern: str, folder: Path) -> list[Path]:
     except ValueError:  # a character that no name has
         return []
     return [folder / name for name in sorted(found)]
+
+
+def _own(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is no list, without blocks of which all is commented out."""
+    return {
+        key: value
+        for key, value in data.items()
+        if key not in LISTS and not (value is None and key in EMPTIED)
+    }
 
 
 def _main(document: Document, data: Mapping[str, Any]) -> Main:

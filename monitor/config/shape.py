@@ -36,10 +36,13 @@ from monitor.config.written import (
     Address,
     Day,
     Duration,
+    Folder,
     Name,
     Net,
+    Number,
     Port,
     Text,
+    Whole,
     server,
 )
 from monitor.filter import (
@@ -178,7 +181,7 @@ class WebBlock(Block):
 class DataCentre(Block):
     """Another data centre than Telegram's own, for tests."""
 
-    id: int = Field(ge=1)
+    id: Number
     host: Text
     port: Port
 
@@ -218,9 +221,9 @@ class Main(Block):
         include: Files of lists; * and ** stand for any name and any folders.
     """
 
-    state: Text = "./var"
+    state: Folder = "./var"
     redis: Redis | None = None
-    include: list[Text] = Field(default_factory=list)
+    include: list[Folder] = Field(default_factory=list)
     web: WebBlock = Field(default_factory=WebBlock)
     telegram: TelegramBlock = Field(default_factory=TelegramBlock)
 
@@ -249,6 +252,8 @@ def _typed(field: str, hint: Any) -> Any:
         timedelta: Duration,
         Secret: SecretRef,
         Secret | None: SecretRef | None,
+        int: Whole,
+        int | None: Whole | None,
         bool: StrictBool,
         bool | None: StrictBool | None,
     }.get(hint, hint)

@@ -96,11 +96,14 @@ def _plain(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Any]:
     """Yield what a node of a schema may be, without references and choices."""
     if "$ref" in node:
         yield from _plain(schema["$defs"][node["$ref"].rpartition("/")[2]], schema)
-    elif "anyOf" in node:
-        for choice in node["anyOf"]:
-            yield from _plain(choice, schema)
-    else:
+    elif "properties" in node:
         yield node
+    else:
+        choices = [*node.get("anyOf", ()), *node.get("oneOf", ())]
+        for choice in choices:
+            yield from _plain(choice, schema)
+        if not choices:
+            yield node
 
 
 def _inside(node: Mapping[str, Any], part: str | int) -> Iterator[Any]:

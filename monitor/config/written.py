@@ -119,8 +119,22 @@ def server(value: object) -> object:
 
 def filled(value: str) -> str:
     """Return *value* if it says anything."""
-    if not value.strip():
-        raise ValueError("write a text that says something")
+    if not value.strip() or not value.isprintable():
+        raise ValueError("write a text that says something, on one line")
+    return value
+
+
+def path(value: str) -> str:
+    """Return *value* if it is a path as it will be understood."""
+    if value.startswith("~"):
+        raise ValueError("write the path in full: ~ stands for nobody's home here")
+    return filled(value)
+
+
+def whole(value: object) -> object:
+    """Return *value* unless it is a truth, which pydantic takes for 0 or 1."""
+    if isinstance(value, bool):
+        raise ValueError("write a whole number")  # noqa: TRY004 - for pydantic
     return value
 
 
@@ -150,4 +164,7 @@ Net = Annotated[
     WithJsonSchema({"type": "string", "examples": ["127.0.0.0/8"]}),
 ]
 Text = Annotated[str, AfterValidator(filled)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+Folder = Annotated[str, AfterValidator(path)]
+Whole = Annotated[int, BeforeValidator(whole)]
+Number = Annotated[int, Field(ge=1), BeforeValidator(whole)]
+Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(whole)]
