@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.options import answer, as_json, configured, settings_of
+from monitor.cli.options import answer, as_json, aside, configured, settings_of
 from monitor.cli.reach import with_stream
 from monitor.cli.shown import line_of
 from monitor.stream import Damaged, Stream
@@ -38,6 +38,8 @@ def command(queue: str, file: Path | None, *, json: bool, last: int) -> None:
     """
 
     async def show(stream: Stream) -> None:
+        if sys.stderr.isatty():  # an empty screen looks like one that hangs
+            aside(f"Following {queue}; Ctrl-C ends.")
         async with _until_unread():
             async for entry in stream.follow(queue, back=last):
                 _print(entry.value, json=json)
