@@ -27,6 +27,7 @@ NEGATIONS = _folded(
     "не ни нет без нельзя никто ничего нема немає ні ніхто not no never without none"
     " nobody neither isn't wasn't hasn't aren't weren't haven't nor"
 )
+WANTING = _folded("без нет without")  # what they deny is no advice
 NOUGHT = _folded("нет немає нема none no")  # denies what stands before it, too
 UNDONE = _begun(  # after "не" or "not": what was not done to what stands before it
     "был было объявл введен вводил звуч зафиксир обнаруж подтверд поступ наблюд выявл"
@@ -60,6 +61,17 @@ PAST = _folded(
     " объявлялся объявляли звучала звучали вчера накануне раніше була був було були"
     " тривала вчора was were earlier had yesterday lasted напомним"
 )
+THIS = _folded("это це is")  # after a dash: what something is
+SIGNAL = _begun(  # and the kind of thing that it is
+    "сигнал режим уров предупр состоян когда возможн угроз вероятн рівень поперед стан"
+    " коли загроз signal level warning when"
+)
+MEANING = _begun("означа обознач")
+AFTERMATH = _begun(  # what came of it before it was called off
+    "результат последств поврежд постра посеч разруш сбит уничтож перехвач обломк ранее"
+    " внаслідок наслід пошкодж зруйн збит знищ damage result following"
+)
+AFTER = _folded("после от при во время вследствие після під час after from during")
 CONTRAST = _folded("но однако а але проте but however зато however хотя тогда")
 INSERTED = _begun(
     "объявленн введенн действовавш котор начавш оголошен введен раніш announced which"
@@ -73,6 +85,7 @@ SHORTENED = _folded(
     "г с п х д м ул пос обл р-н им н т е др пр пл вул св st mr mrs ст пер тел кв"
 )
 PICTURES = 0x2600  # code points from which on nearly all are emoji or signs
+DASHES = frozenset("—–-")
 ENDS = frozenset(".!?\n;…•")
 
 
@@ -90,6 +103,7 @@ class Clauses:
 
     def __init__(self, words: Words) -> None:
         self.words = words.folded
+        self._text = words
         self.all: list[Clause] = []
         self._gaps: dict[int, str] = {}
         self._known: dict[Clause, tuple[bool, bool]] = {}
@@ -129,6 +143,11 @@ class Clauses:
     def lasts(self, clause: Clause) -> bool:
         """Whether *clause* says that something goes on."""
         return self._about(clause)[0]
+
+    def is_aftermath(self, clause: Clause) -> bool:
+        """Whether *clause* tells what came of something: "повреждён дом"."""
+        words = self.words[clause.first : clause.last + 1]
+        return not AFTER.isdisjoint(words) or starts_like(words, AFTERMATH)
 
     def is_past(self, clause: Clause) -> bool:
         """Whether *clause* speaks of what is over."""
@@ -173,6 +192,19 @@ class Clauses:
         """Return where a sentence speaks of what to do one day: "при сигнале"."""
         return next((i for i in self._within(sentence) if self._upon(i)), inf)
 
+    def definition(self, sentence: int) -> float:
+        """
+        Return up to which word a sentence only says what something is.
+
+        All of "опасность — это сигнал, означающий угрозу" does so, but in "сирена
+        означает угрозу" what comes after the verb may be meant.
+        """
+        inside = self._within(sentence)
+        if any(self._defines(i) for i in inside):
+            return inf
+        meant = (i for i in inside if self.words[i].startswith(MEANING))
+        return max(meant, default=0)
+
     def near(self, first: int, last: int, reach: tuple[int, int]) -> Iterator[bytes]:
         """Yield the words of one clause that stand near *first* to *last*."""
         clause_first, clause_last = self.at(first).first, self.at(last).last
@@ -201,6 +233,13 @@ class Clauses:
     def _within(self, sentence: int) -> range:
         first, last = self._sentences[sentence]
         return range(first, last + 1)
+
+    def _defines(self, index: int) -> bool:
+        return (
+            self.words[index] in THIS
+            and not DASHES.isdisjoint(self._text.gap(index))
+            and starts_like(self.words[index + 1 : index + 4], SIGNAL)
+        )
 
     def _if(self, index: int) -> bool:
         pair = self.words[index : index + 2]

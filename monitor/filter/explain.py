@@ -22,6 +22,8 @@ def explanation(found: Found, rules: Rules) -> Iterator[str]:
     yield from _of_claims(found)
     yield f"signal: {reading.signal}"
     yield f"language: {reading.language or 'unknown'}"
+    if found.home:
+        yield f"no place is named: rules take the home of its source, {found.home}"
     for name, key in rules.failed(found.features).items():
         yield f"rule {name}: {f'no, by its {key}' if key else 'matches'}"
 

@@ -70,6 +70,16 @@ def folded_words(text: str) -> list[bytes]:
     return [_one_alphabet(_unmarked(word)) for word in folded.split()]
 
 
+def join_spaced(folded: bytes) -> bytes:
+    """
+    Return *folded* with words that are spaced out joined, of the same length.
+
+    "Т р е в о г а" is one word: its inner spaces become marks, which `spellings`
+    drops.  Four letters in a row are no accident, three may be.
+    """
+    return _SPACED.sub(lambda found: found[0].replace(b" ", _DROP), folded)
+
+
 def readable(folded: bytes) -> str:
     """Return *folded* as people read it, for explanations."""
     return folded.decode("cp1251", "replace")
@@ -175,6 +185,9 @@ _UNUSUAL = re.compile(
         f"{chr(start)}-{chr(end - 1)}" for start, end in _STYLED + _MARKS
     ) + "]"
 )  # fmt: skip
+_LETTER = "[а-яіїєґa-z]".encode("cp1251")
+_SPACED = re.compile(b"(?<![^ ])" + _LETTER + b"(?: " + _LETTER + b"){3,}(?![^ ])")
+_DROP = bytes([_MARK])
 _MARK_BYTES = bytes([_MARK, _BREVE, _DIAERESIS])
 _HAS_MARK = re.compile(b"[\x01\x03\x04]").search
 _COMPOSED = tuple(

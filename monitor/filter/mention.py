@@ -11,12 +11,15 @@ from itertools import pairwise
 
 from monitor.filter import surroundings as around
 from monitor.filter.places import Named, Node
+from monitor.filter.predicates import is_predicate
 from monitor.filter.words import Words
 
 Points = tuple[str, float]
 
 _CAPITALS = re.compile("[A-ZА-ЯЁІЇЄҐ]").findall
 ENOUGH = 1.5  # points from which a mention is a place
+DISTRICT = "го".encode("cp1251")
+SPACES = (" ", "\u00a0")
 FAR = 40  # characters; what stands further apart is no list
 
 
@@ -51,6 +54,8 @@ class Mention:
         head: The word an adjective goes with: "области", "районах".
         end: The last word that belongs to it, its head included.
         listed: It stands in a list of names.
+        bound: It says of what kind the next word is: "Пермский театр".
+        ground: That word is a place by itself: "белгородское приграничье".
         choice: Id and score of what it means, once that is decided.
     """
 
@@ -63,6 +68,8 @@ class Mention:
     head: bytes = b""
     end: int = 0
     listed: bool = False
+    bound: bool = False
+    ground: bool = False
     choice: tuple[str, float] | None = None
 
     @property
@@ -82,12 +89,14 @@ class Text:
 
     Attributes:
         spoken_of: For each region, the names with a capital that may lie in it.
+        named: The numbers of all words that may name a place.
     """
 
     def __init__(self, words: Words) -> None:
         self.words = words
         self.folded = words.folded
         self.spoken_of: dict[str, set[frozenset[str]]] = {}
+        self.named: set[int] = set()
         letters = sum(map(len, self.folded))
         capitals = len(_CAPITALS(words.text))
         self.all_capitals = capitals > 0.6 * letters
@@ -107,6 +116,7 @@ class Text:
         """Note how each of *mentions* is written and what type stands before it."""
         before = None
         for mention in mentions:
+            self.named.update(range(mention.first, mention.last + 1))
             mention.capital = self.capital(mention.first)
             mention.opening = self.opens(mention.first)
             mention.typed = self._type_of(mention, before)
@@ -143,12 +153,29 @@ class Text:
             return False
         return any(not (c.isalnum() or c in " ,-'’(\u00a0") for c in gap)
 
+    def binds(self, index: int) -> bool:
+        """Whether the word at *index*, an adjective, says of what kind the next is."""
+        following = self.at(index + 1)
+        return (
+            self.words.gap(index + 1) in SPACES
+            and following not in around.BETWEEN
+            and following not in around.PREPOSITIONS
+            and not following.isdigit()
+            and not is_predicate(following)
+        )
+
+    def follows(self, mention: Mention) -> bool:
+        """Whether nothing but a space parts *mention* from the word before it."""
+        return self.words.gap(mention.first) in SPACES
+
     def _type_of(self, mention: Mention, before: Mention | None) -> bytes:
         word, gap = self.at(mention.first - 1), self.words.gap(mention.first)
         if word == b"of":
             word = self.at(mention.first - 2)
         if word in around.TYPES:
             plain = word not in around.INITIALS or "." in gap
+            if word in around.INITIALS and self._is_initial(mention):
+                plain = False
             return word if plain or self.all_capitals else b""
         if self.at(mention.last + 1) in (b"village", b"settlement", b"town", b"city"):
             return self.at(mention.last + 1)
@@ -156,18 +183,46 @@ class Text:
             return before.typed
         return b""
 
+    def _is_initial(self, mention: Mention) -> bool:
+        """Whether the capital letter before *mention* is that of a person's name."""
+        return self.capital(mention.first - 1) and any(
+            "surname" in c.place.ambiguous for c in mention.candidates
+        )
+
 
 def find_heads(text: Text, mentions: Sequence[Mention]) -> None:
     """Give each adjective its head, one for all of "Брянской и Курской областей"."""
-    for mention, following in zip(
-        reversed(mentions), [None, *reversed(mentions)], strict=False
-    ):
-        if not any(c.named.role != "name" for c in mention.candidates):
-            continue
-        index = mention.last + 1
-        while text.at(index) in around.QUALIFIERS:
-            index += 1
-        if text.at(index) in around.HEADS and "." not in text.words.gap(index):
-            mention.head, mention.end = text.at(index), index
-        elif following and following.head and text.adjacent(mention, following):
-            mention.head = following.head
+    following: Mention | None = None
+    for mention in reversed(mentions):
+        if any(c.named.role != "name" for c in mention.candidates):
+            _find_head(text, mention, following)
+        following = mention
+
+
+def _find_head(text: Text, mention: Mention, following: Mention | None) -> None:
+    index = mention.last + 1
+    while text.at(index) in around.QUALIFIERS:
+        index += 1
+    if "." in text.words.gap(index):
+        pass
+    elif text.at(index) in around.HEADS:
+        mention.head, mention.end = text.at(index), index
+        return
+    elif (text.at(index), text.at(index + 1)) in around.SHORT_DISTRICTS:
+        mention.head, mention.end = DISTRICT, index + 1
+        return
+    if following and _shares_head(text, mention, following):
+        mention.head = following.head
+    if not mention.head:
+        mention.ground = text.at(mention.last + 1).startswith(around.GROUND)
+        mention.bound = text.binds(mention.last)
+
+
+def _shares_head(text: Text, mention: Mention, following: Mention) -> bool:
+    """Whether the head of *following* is for both: not "Kursk, Belgorod region"."""
+    head = following.head
+    if not head or (following.first == mention.last + 1 and text.follows(following)):
+        return False
+    plural = head.endswith(b"s") or not head.isascii()
+    adjective = any(c.named.role == "adjective" for c in mention.candidates)
+    return (plural or adjective) and text.adjacent(mention, following)

@@ -126,6 +126,16 @@ class Gazetteer:
         """Return what people call *place*; its id where nobody said."""
         return self.nodes[place].name if place in self.nodes else place
 
+    def region_of(self, place: str) -> Node | None:
+        """Return the region that *place* is or lies in, if it is known."""
+        node = self.nodes.get(place)
+        return None if node is None else self.nodes.get(node.region)
+
+    def lineage(self, place: str) -> tuple[str, ...]:
+        """Return *place* and all that it lies in, be it known or not."""
+        node = self.nodes.get(place)
+        return (place,) if node is None else node.lineage
+
     def enlist(self, index: Index[object]) -> None:
         """Have *index* look for every form of every name."""
         for entry, node in self._entries:

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from monitor.filter import surroundings as around
-from monitor.filter.fold import fold, hide_addresses
+from monitor.filter import unnamed
+from monitor.filter.fold import fold, hide_addresses, join_spaced
 from monitor.filter.language import language_of
 from monitor.filter.mention import Mention
 from monitor.filter.places import Gazetteer, Named
 from monitor.filter.resolver import Resolver
-from monitor.filter.rules import Feature
+from monitor.filter.rules import Feature, concerns_home
 from monitor.filter.signal import Cue, signal_of
 from monitor.filter.topics import About, counted, topics_of
+from monitor.filter.unnamed import Unnamed
 from monitor.filter.words import Hit, Index, Words
 from monitor.item import Item, Origin, Place, Reading, Span, Topic, Word
 
@@ -48,6 +50,7 @@ class Found:
     Attributes:
         mentions: Names of places, with the sums that decide.
         features: What rules may ask for.
+        home: The home of its source, if that counts as the place that is not named.
     """
 
     reading: Reading
@@ -55,6 +58,7 @@ class Found:
     mentions: Sequence[Mention]
     cues: Sequence[Hit[Cue]]
     features: frozenset[Feature]
+    home: str = ""
 
 
 class Reader:
@@ -62,24 +66,33 @@ class Reader:
 
     def __init__(self, gazetteer: Gazetteer, index: Index[object]) -> None:
         self._index = index
+        self._gazetteer = gazetteer
         self._resolver = Resolver(gazetteer)
+        unnamed.enlist(index)
         index.keep_whole(around.EVERYTHING_HYPHENATED)
 
     def read(self, item: Item, origin: Origin) -> Found:
         """Return what *item* says."""
         text, start = _whole(item)
         quiet = hide_footer(hide_addresses(text[:LONGEST_READ]))
-        folded = fold(quiet)
+        folded = join_spaced(fold(quiet))
         language = language_of(folded)
         words = self._index.cut(quiet, folded)
         if words is None:
             reading = Reading(language=language)
-            return Found(reading, None, (), (), _features(reading, (), item, origin))
+            features = self._features(reading, (), item, origin)
+            return Found(reading, None, (), (), features)
         hits = self._index.find(words)
-        mentions = self._resolver.resolve(words, _only(hits, Named), origin.home)
+        cues = _only(hits, Cue)
+        mentions = self._resolver.resolve(
+            words,
+            _only(hits, Named),
+            origin.home,
+            _only(hits, Unnamed),
+            {cue.first for cue in cues},
+        )
         places = self._resolver.places(mentions, words)
         about = counted(_only(hits, About))
-        cues = _only(hits, Cue)
         asked = _only(hits, Asked)
         signal = signal_of(cues, words, _named(mentions), _threats(about))
         reading = Reading(
@@ -89,8 +102,31 @@ class Reader:
             signal=signal,
             language=language,
         )
-        features = _features(reading, asked, item, origin)
-        return Found(reading, words, mentions, cues, features)
+        features = self._features(reading, asked, item, origin)
+        home = origin.home if concerns_home(reading, origin.home) else ""
+        return Found(reading, words, mentions, cues, features, home)
+
+    def _features(
+        self,
+        reading: Reading,
+        asked: Iterable[Hit[Asked]],
+        item: Item,
+        origin: Origin,
+    ) -> frozenset[Feature]:
+        """Return all that a rule may ask for and this item has."""
+        features: set[Feature] = {("signals", reading.signal), ("voices", origin.voice)}
+        features.add(("sources", item.source))
+        features.update(("places", id_) for id_ in self._where(reading, origin.home))
+        features.update(("topics", topic.name) for topic in reading.topics)
+        features.update((hit.term.key, hit.term.word) for hit in asked)
+        return frozenset(features)
+
+    def _where(self, reading: Reading, home: str) -> Iterable[str]:
+        """Yield each place that meets a rule's `places`."""
+        for place in reading.places:
+            yield from (place.id, *place.within)
+        if concerns_home(reading, home):
+            yield from self._gazetteer.lineage(home)
 
 
 def hide_footer(text: str) -> str:
@@ -160,16 +196,3 @@ def _words_of(asked: Iterable[Hit[Asked]], words: Words, start: int) -> Iterable
         Word(word=word, spans=_moved(dict.fromkeys(found), start))
         for word, found in spans.items()
     )
-
-
-def _features(
-    reading: Reading, asked: Iterable[Hit[Asked]], item: Item, origin: Origin
-) -> frozenset[Feature]:
-    """Return all that a rule may ask for and this item has."""
-    features: set[Feature] = {("signals", reading.signal), ("voices", origin.voice)}
-    features.add(("sources", item.source))
-    for place in reading.places:
-        features.update(("places", id_) for id_ in (place.id, *place.within))
-    features.update(("topics", topic.name) for topic in reading.topics)
-    features.update((hit.term.key, hit.term.word) for hit in asked)
-    return frozenset(features)

@@ -11,11 +11,12 @@ the text names wins over it.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from monitor.filter.mention import ENOUGH, Candidate, Mention, Text, find_heads
 from monitor.filter.places import Gazetteer, Named
+from monitor.filter.unnamed import Unnamed, find_unnamed
 from monitor.filter.weights import hear_witnesses, weigh
 from monitor.filter.words import Hit, Words
 from monitor.item import Place
@@ -31,22 +32,29 @@ class Resolver:
         self.gazetteer = gazetteer
 
     def resolve(
-        self, words: Words, hits: Iterable[Hit[Named]], home: str = ""
+        self,
+        words: Words,
+        hits: Iterable[Hit[Named]],
+        home: str = "",
+        unnamed: Sequence[Hit[Unnamed]] = (),
+        said: Collection[int] = (),
     ) -> list[Mention]:
-        """Return the mentions of places in *words*, with the sums that decide."""
+        """
+        Return the mentions of places in *words*, with the sums that decide.
+
+        Args:
+            unnamed: Words such as "область", which may mean the region of *home*.
+            said: The numbers of words at which a warning or a report begins.
+        """
         mentions = list(islice(_mentions(hits), MOST_MENTIONS))
-        if not mentions:
+        region = self.gazetteer.region_of(home) if unnamed else None
+        if not mentions and region is None:
             return []
         text = Text(words)
-        text.look_around(mentions)
-        find_heads(text, mentions)
-        text.look_for_lists(mentions)
-        for mention in mentions:
-            for candidate in mention.candidates:
-                weigh(text, mention, candidate)
-        hear_witnesses(mentions, home)
-        for mention in mentions:
-            mention.choice = _chosen(mention)
+        _decide(text, mentions, home)
+        if region is not None:
+            mentions += find_unnamed(text, unnamed, mentions, said, region)
+            mentions.sort(key=lambda mention: mention.first)
         return mentions
 
     def places(self, mentions: Sequence[Mention], words: Words) -> tuple[Place, ...]:
@@ -71,6 +79,18 @@ class Resolver:
             confidence=confidence(score),
             spans=tuple(spans),
         )
+
+
+def _decide(text: Text, mentions: Sequence[Mention], home: str) -> None:
+    text.look_around(mentions)
+    find_heads(text, mentions)
+    text.look_for_lists(mentions)
+    for mention in mentions:
+        for candidate in mention.candidates:
+            weigh(text, mention, candidate)
+    hear_witnesses(mentions, home)
+    for mention in mentions:
+        mention.choice = _chosen(mention)
 
 
 def _chosen(mention: Mention) -> tuple[str, float] | None:

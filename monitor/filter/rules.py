@@ -11,12 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.filter.expect import Expectation
-from monitor.item import SEVERITIES, Severity, Signal, Voice
+from monitor.item import SEVERITIES, Reading, Severity, Signal, Voice
 
 Feature = tuple[str, str]  # the key of a rule, and one of its values
 
 # From the rarest to the commonest: a rule is looked up by the first one it has.
 KEYS = ("words", "topics", "places", "sources", "signals", "voices")
+
+
+# What a source says of its own region without naming it: "Работает ПВО. Укройтесь!"
+OF_HOME: frozenset[Signal] = frozenset(
+    {"danger", "alarm", "impact", "casualties", "clear"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +31,8 @@ class Rule:
     What matters to somebody, and how much.
 
     Attributes:
-        places: Ids of places; everything within them counts.
+        places: Ids of places; everything within them counts.  A text that warns,
+            reports or calls off and names no place is met by the home of its source.
         topics: Names of topics.
         words: In the syntax of `words.parse`.
         without: Words of which none may be there.
@@ -96,6 +103,16 @@ class Rules:
             rule.name: condition.failed(features)
             for rule, condition in zip(self.all, self._conditions, strict=True)
         }
+
+
+def concerns_home(reading: Reading, home: str) -> bool:
+    """
+    Whether the `places` of a rule are met by the *home* of the source.
+
+    A warning without a place is meant for those who read the channel, and losing
+    it is worse than telling it.  The reading itself stays without a place.
+    """
+    return bool(home) and not reading.places and reading.signal in OF_HOME
 
 
 def highest(severities: Iterable[Severity]) -> Severity:

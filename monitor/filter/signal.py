@@ -20,6 +20,7 @@ from monitor.filter.clauses import (
     NEGATIONS,
     NOUGHT,
     UNDONE,
+    WANTING,
     Clauses,
     starts_like,
 )
@@ -37,6 +38,7 @@ REACH: Mapping[Signal, tuple[int, int]] = {  # words before and after that may d
 MOST_WORDS = 3000  # whose claims are weighed; a post of Telegram has 700 at most
 MOST_CLAIMS = 300  # of one text; a warning makes five, and every pair is compared
 MOST_FATES = 8  # of one thing in one clause
+DEFINED = "defined"
 HEADING = 3  # words of an all-clear that is the heading of what it calls off
 
 Named = Mapping[int, frozenset[str]]
@@ -146,7 +148,8 @@ def signal_of(
     if not hits:
         return "none"
     claims, clauses = claims_of(hits, words)
-    standing = [claim for claim in claims if not claim.fallen]
+    taught = any(claim.fallen == DEFINED for claim in claims)
+    standing = [c for c in claims if not c.fallen and not (taught and c.advice)]
     return _Verdict(standing, clauses, places, threats).decide()
 
 
@@ -199,6 +202,7 @@ def _room(hit: Hit[Cue], clauses: Clauses) -> tuple[Signal, int, int]:
 def _tried(claim: Claim, clauses: Clauses) -> Claim:
     """Return *claim*, fallen if its own clause or sentence says so."""
     reason = _denied(claim, clauses) or _put_off(claim, clauses)
+    reason = reason or _defined(claim, clauses)
     if not reason and claim.signal in SUPPOSABLE:
         reason = _supposed(claim, clauses)
     if not reason:
@@ -215,7 +219,8 @@ def _denied(claim: Claim, clauses: Clauses) -> str:
         denied = _negates([*before, *after]) or _negates(inside, NEGATIONS - NOUGHT)
     else:
         undone = _negates(after) and starts_like(after, UNDONE)
-        denied = _negates(before) or undone or _negates(after[:4], NOUGHT)
+        by = NEGATIONS - WANTING if claim.advice else NEGATIONS
+        denied = _negates(before, by) or undone or _negates(after[:4], NOUGHT)
     return "denied" if denied else ""
 
 
@@ -230,6 +235,14 @@ def _put_off(claim: Claim, clauses: Clauses) -> str:
         return "asked"
     words = [*clauses.near(claim.first, claim.last, (3, 3))]
     return "put off" if starts_like(words, FUTURE) else ""
+
+
+def _defined(claim: Claim, clauses: Clauses) -> str:
+    """Return why "ракетная опасность — это сигнал" announces none."""
+    if claim.signal not in ACTIVE and claim.signal != "clear":
+        return ""
+    end = clauses.definition(clauses.at(claim.first).sentence)
+    return DEFINED if claim.first < end else ""
 
 
 def _supposed(claim: Claim, clauses: Clauses) -> str:
@@ -272,8 +285,22 @@ class _Verdict:
             return "danger"
         if clear and not left:
             dead = [c.first for c in events if c.signal == "casualties"]
-            return "casualties" if min(dead, default=1e9) < clear[0].first else "clear"
+            if min(dead, default=1e9) < clear[0].first:
+                return "casualties"
+            return "impact" if self._begins_anew(events, clear[-1]) else "clear"
         return self._standing(left, events)
+
+    def _begins_anew(self, events: Sequence[Claim], clear: Claim) -> bool:
+        """Whether something happened after the all-clear, which must not hide it."""
+        over = self.clauses.at(clear.last)
+        return any(
+            event.signal == "impact"
+            and event.first > over.last
+            and not self.clauses.is_past(clause)
+            and not self.clauses.is_aftermath(clause)
+            for event in events
+            for clause in [self.clauses.at(event.first)]
+        )
 
     def _standing(self, left: Sequence[Claim], events: Sequence[Claim]) -> Signal:
         signals = {claim.signal for claim in [*left, *events] if not claim.advice}

@@ -7,10 +7,15 @@ that is why they are here and not among the places.
 """
 
 from monitor.filter.fold import folded_words
+from monitor.filter.names import forms_of
 
 
 def _folded(words: str) -> frozenset[bytes]:
     return frozenset(folded_words(words))
+
+
+def _declined(words: str) -> frozenset[bytes]:
+    return frozenset().union(*(forms_of(word, "ru") for word in folded_words(words)))
 
 
 CITY = _folded(
@@ -69,6 +74,13 @@ FEATURES = _folded(
     " революция революции слет праздник праздники олень флот завод-изготовитель"
     " вечер"
 )
+SHORT_DISTRICTS = ((b"\xe3", b"\xee"), (b"\xec", b"\xee"))  # г.о., м.о.
+GROUND = (  # beginnings of words whose adjective says where they are
+    *folded_words(
+        "направлен приграни пригород пограни границ участ фронт аэропорт аэродром аэс"
+        " тэц грэс трасс сторон напрям прикордон кордон ділянк аеропорт аеродром аес"
+    ),
+)
 FIRST_HALVES = _folded(
     "новый новая новое нового новой новом старый старая старое старого старой старом"
     " верхний верхняя верхнее верхнего верхней верхнем нижний нижняя нижнее нижнего"
@@ -81,9 +93,8 @@ CLUBS = _folded(
     "фк хк бк мфк вк клуб клуба клубе салют спартак динамо авангард факел сборная"
     " матч матче матча fc футболисты хоккеисты ресторан ресторане кафе отель отеле"
     " гостиница гостинице кинотеатр кинотеатре санаторий журнал газета газеты"
-    " издательство"
+    " издательство театр театра театре театру музей музее"
 )
-LEADING = _folded("нью усть ново старо верхне нижне верхнє нижньо new")
 PREPOSITIONS = _folded(
     "в во на под из над около близ возле у до от по за для к ко через близко между"
     " біля під з із зі від поблизу near in over toward towards at around above"
@@ -103,7 +114,7 @@ SAYING = _folded(
     " написал уточнил призвал поблагодарил выступил выступила заявив сказав"
     " повідомив said told added"
 )
-FIRST_NAMES = _folded(
+FIRST_NAMES = _declined(
     "александр александра алексей анастасия анатолий андрей анна антон артем артур"
     " богдан борис вадим валентин валентина валерий валерия василий вера вероника"
     " виктор виктория виталий владимир владислав вячеслав геннадий георгий григорий"
@@ -115,9 +126,7 @@ FIRST_NAMES = _folded(
     " яна ярослав олександр олексій андрій дмитро володимир сергій микола михайло"
     " василь іван петро юрій тарас олена наталія тетяна ігор віталій євген віктор"
     " катерина марія вадим vladimir alexander sergei andrei dmitry ivan mikhail"
-    " nikolai oleg viktor yuri tim john volodymyr oleksandr александра сергея"
-    " дмитрия ивана андрея алексея николая михаила владимира олега юрия романа"
-    " виктора евгения"
+    " nikolai oleg viktor yuri tim john volodymyr oleksandr питер джон джордж майкл"
 )
 EVERYTHING_HYPHENATED = frozenset(
     word for word in HEADS | STREETS | TYPES if b"-" in word

@@ -6,15 +6,22 @@ labelled posts of tests/fixtures/filter; each was needed by at least one of them
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from monitor.filter import surroundings as around
+from monitor.filter.fold import folded_words
 from monitor.filter.mention import Candidate, Mention, Text
 
+FITS_HEAD = {
+    "region": around.REGION_HEADS,
+    "district": around.DISTRICT_HEADS,
+    "hromada": around.HROMADA_HEADS,
+}
 WITNESS = 1.9  # points from which a mention speaks for its neighbours
 LIST = 3  # names of one region that make a list of it
 
 PRIOR = {
-    "region": 4.0, "city": 2.0, "district": 2.0, "hromada": 2.0, "town": 2.0,
+    "region": 4.0, "city": 2.4, "district": 2.0, "hromada": 2.0, "town": 2.0,
     "settlement": 1.7, "village": 1.3, "facility": 1.5,
 }  # fmt: skip
 FITS_TYPE = (
@@ -30,14 +37,19 @@ def weigh(text: Text, mention: Mention, candidate: Candidate) -> None:
         _weigh_name(text, mention, candidate)
         _weigh_list(text, mention, candidate)
     else:
-        _weigh_adjective(mention, candidate)
+        _weigh_adjective(text, mention, candidate)
+        if not mention.head:
+            _weigh_person(text, mention, candidate)
+    _weigh_half(text, mention, candidate)
     _weigh_street(text, mention, candidate)
 
 
-def _weigh_adjective(mention: Mention, candidate: Candidate) -> None:
+def _weigh_adjective(text: Text, mention: Mention, candidate: Candidate) -> None:
     kind, head = candidate.place.kind, mention.head
     if candidate.named.role == "stem" and not head:
         candidate.add("no region after it", -5.0)
+    elif not head and not _speaks_of_where(text, mention):
+        candidate.add("says of what kind, not where", 0.2)
     elif kind == "region":
         _weigh_region(mention, candidate)
     elif head in around.HROMADA_HEADS:
@@ -51,9 +63,16 @@ def _weigh_adjective(mention: Mention, candidate: Candidate) -> None:
         candidate.add("adjective alone", 1.6 if unique else 0.2)
 
 
+def _speaks_of_where(text: Text, mention: Mention) -> bool:
+    """Whether an adjective alone does: "над Белгородской — 5", not "Пермский театр"."""
+    if mention.ground:
+        return True
+    return not mention.bound and (mention.capital or text.no_capitals)
+
+
 def _weigh_region(mention: Mention, candidate: Candidate) -> None:
     if mention.head in around.REGION_HEADS:
-        candidate.add("область", 4.0)
+        candidate.add("область", 4.0 if _is_headed(candidate.place.name) else 1.0)
     elif not mention.head:
         candidate.add("adjective of a region", 2.2)
     elif any(c.place.kind in ("district", "hromada") for c in mention.candidates):
@@ -62,17 +81,27 @@ def _weigh_region(mention: Mention, candidate: Candidate) -> None:
         candidate.add("район of its name", 2.2)
 
 
+@lru_cache(maxsize=256)
+def _is_headed(name: str) -> bool:
+    """Whether a region is called an область or the like, as Kyiv and Moscow are not."""
+    return not around.REGION_HEADS.isdisjoint(folded_words(name))
+
+
 def _weigh_name(text: Text, mention: Mention, candidate: Candidate) -> None:
     place = candidate.place
     candidate.add(place.kind, PRIOR[place.kind])
+    if mention.head and _heads_longer_name(mention):
+        candidate.add("part of a longer name", -4.0)
     if mention.last > mention.first:
         candidate.add("several words", 0.7)
+    elif place.kind == "facility" and len(mention.candidates) > 1:
+        candidate.add("a facility has its type beside it", -1.0)
     _weigh_type(mention, candidate)
     _weigh_capital(text, mention, candidate)
     _weigh_meaning(text, mention, candidate)
     _weigh_person(text, mention, candidate)
     before, after = text.at(mention.first - 1), text.at(mention.last + 1)
-    if before in around.PREPOSITIONS and mention.capital:
+    if _led(text, mention) and mention.capital:
         inside = before in around.INSIDE
         candidate.add("preposition and capital", 0.9 if inside else 0.6)
     elif text.at(mention.first) == candidate.named.base:
@@ -84,6 +113,15 @@ def _weigh_name(text: Text, mention: Mention, candidate: Candidate) -> None:
     if after in around.REGION_HEADS and b"region" not in after and not mention.typed:
         candidate.add("its область is meant", -2.0 if place.kind != "region" else 0)
     _weigh_trade(text, mention, candidate)
+
+
+def _heads_longer_name(mention: Mention) -> bool:
+    """Whether "region" makes "Belgorod region" of it: the longest name wins."""
+    return any(
+        candidate.named.role != "name"
+        and mention.head in FITS_HEAD.get(candidate.place.kind, ())
+        for candidate in mention.candidates
+    )
 
 
 def _weigh_type(mention: Mention, candidate: Candidate) -> None:
@@ -125,14 +163,26 @@ def _weigh_meaning(text: Text, mention: Mention, candidate: Candidate) -> None:
     if "word" in flags or ("form" in flags and oblique):
         telling = mention.capital and not mention.opening and not text.all_capitals
         candidate.add("a common word", -0.5 if telling else _plain_word(text, mention))
+        if telling and _goes_on(text, mention):
+            candidate.add("first word of another name", -1.5)
     if "surname" in flags:
-        alone = not oblique and text.at(mention.first - 1) not in around.PREPOSITIONS
-        likely = (
-            alone and mention.last == mention.first and _is_like_surname(text, mention)
-        )
-        candidate.add("a surname", -1.0 if likely else -0.5)
+        led = _led(text, mention)
+        likely = oblique or _is_like_surname(text, mention)
+        candidate.add("a surname", -0.5 if led or not likely else -1.0)
     if "name" in flags:
         candidate.add("a first name", -1.2)
+
+
+def _led(text: Text, mention: Mention) -> bool:
+    """Whether a preposition stands before it; "В." is the initial of a name."""
+    before = text.at(mention.first - 1)
+    return before in around.PREPOSITIONS and "." not in text.words.gap(mention.first)
+
+
+def _goes_on(text: Text, mention: Mention) -> bool:
+    """Whether a capital follows at once: "Остров Уайт", "Театр Дружбы Народов"."""
+    index = mention.last + 1
+    return text.words.gap(index) == " " and text.capital(index)
 
 
 def _flags(text: Text, mention: Mention, candidate: Candidate) -> frozenset[str]:
@@ -156,20 +206,29 @@ def _weigh_person(text: Text, mention: Mention, candidate: Candidate) -> None:
     before, after = text.at(mention.first - 1), text.at(mention.last + 1)
     flags = candidate.place.ambiguous
     gap = text.words.gap(mention.first)
-    initial = len(before) == 1 and before not in around.PREPOSITIONS and "." in gap
-    if before in around.FIRST_NAMES and gap == " " and text.capital(mention.first - 1):
+    capital_before = text.capital(mention.first - 1)
+    if before in around.FIRST_NAMES and gap == " " and capital_before:
         candidate.add("a first name before it", -3.0)
-    elif initial and text.capital(mention.first - 1):
+    elif len(before) == 1 and "." in gap and capital_before:
         candidate.add("an initial before it", -3.0)
     elif before in around.TITLES and flags & {"surname", "name"}:
         candidate.add("a title before it", -2.5)
     if flags & {"surname", "name"} and after in around.SAYING:
         candidate.add("it speaks", -2.5)
-    follows = text.words.gap(mention.last + 1)
-    if flags & {"surname"} and len(after) == 1 and text.capital(mention.last + 1):
+    _weigh_full_name(text, mention, candidate)
+
+
+def _weigh_full_name(text: Text, mention: Mention, candidate: Candidate) -> None:
+    """Take off where a surname or initials follow: "Тим Кук", "Николаев С. П."."""
+    flags, after = candidate.place.ambiguous, text.at(mention.last + 1)
+    if text.words.gap(mention.last + 1) != " " or not text.capital(mention.last + 1):
+        return
+    if "surname" in flags and len(after) == 1:
         candidate.add("initials after it", -3.0)
-    elif "name" in flags and follows == " " and text.capital(mention.last + 1):
+    elif "name" in flags:
         candidate.add("a surname after it", -2.5)
+    elif text.at(mention.first) in around.FIRST_NAMES:
+        candidate.add("a surname after it", -4.0)
 
 
 def _weigh_heading(text: Text, mention: Mention, candidate: Candidate) -> None:
@@ -185,14 +244,26 @@ def _weigh_trade(text: Text, mention: Mention, candidate: Candidate) -> None:
     near = {text.at(mention.first - 1), text.at(mention.first - 2)}
     if not near.isdisjoint(around.CLUBS) and not mention.typed:
         candidate.add("a club or a house", -2.5)
+    if _quoted(text, mention) and not mention.typed and not mention.listed:
+        candidate.add("the name of something, in quotes", -1.5)
     _weigh_first_half(text, mention, candidate)
-    if (
-        text.words.gap(mention.first) == "-"
-        and text.at(mention.first - 1) in around.LEADING
+
+
+def _quoted(text: Text, mention: Mention) -> bool:
+    """Whether a lone name stands in quotes after a word: "автомобиль «Славута»"."""
+    before, after = text.words.gap(mention.first), text.words.gap(mention.last + 1)
+    return before[-1:] in '«"“' and before[:1] == " " and after[:1] in '»"”'
+
+
+def _weigh_half(text: Text, mention: Mention, candidate: Candidate) -> None:
+    """Take off for what only ends or begins a hyphenated name."""
+    before, after = text.at(mention.first - 1), text.at(mention.last + 1)
+    leads = (
+        before and mention.first - 1 not in text.named and before not in around.TYPES
+    )
+    if (leads and text.words.gap(mention.first) == "-") or (
+        text.words.gap(mention.last + 1) == "-" and _adjectival(after)
     ):
-        candidate.add("half of a name", -4.0)
-    after = text.at(mention.last + 1)
-    if text.words.gap(mention.last + 1) == "-" and _adjectival(after):
         candidate.add("half of a name", -4.0)
 
 

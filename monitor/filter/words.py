@@ -245,6 +245,7 @@ class Index(Generic[T]):
         return Words(text, kept, spans)
 
     def _live_pieces(self, word: bytes) -> list[tuple[bytes, int, int]]:
+        self._matters(word)  # only what means nothing as a whole is cut
         if word in self._learned or word in self._dull:
             return []
         return self._pieces(word)

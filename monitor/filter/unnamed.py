@@ -1,0 +1,140 @@
+"""
+A region that is not named, for everybody who reads the channel knows which: "над
+областью", "на территории региона", "в нашому краї".
+
+It is the region of the source, said where something is and nothing else: "губернатор
+области" tells no place, "в области культуры" and "область поиска" are no regions,
+and a text that names another region goes on speaking of that one.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from monitor.filter import surroundings as around
+from monitor.filter.fold import folded_words
+from monitor.filter.mention import SPACES, Candidate, Mention, Text
+from monitor.filter.places import Named, Node
+from monitor.filter.predicates import begins_statement
+from monitor.filter.words import Hit, Index, Part
+
+SURE = 2.0  # points: more than a place needs, less than a name is worth
+
+
+def _folded(words: str) -> frozenset[bytes]:
+    return frozenset(folded_words(words))
+
+
+class Unnamed(NamedTuple):
+    """A word for a kind of region: `forms` are those that it and its homes have."""
+
+    forms: frozenset[bytes]
+    any_home: bool = False
+
+
+KINDS = (
+    Unnamed(_folded("область области областью області областю oblast")),
+    Unnamed(_folded("край края крае краю краем краї краєм krai")),
+    Unnamed(
+        _folded(
+            "республика республики республике республику республикой республіка"
+            " республіки республіці республіку республікою republic"
+        )
+    ),
+    Unnamed(
+        _folded("регион региона регионе региону регіон регіону регіоні region"),
+        any_home=True,
+    ),
+)
+OWN = _folded(
+    "нашей нашу наша нашего нашем нашему всей всю всего всем всему нашою нашій нашого"
+    " нашому всією всій усій усю всього усього всьому усьому our the whole entire"
+)
+DIRECT = _folded("в во у по на из із in")  # what follows tells field from region
+ABOVE = _folded("над over across throughout above")
+GROUND = tuple(
+    folded_words(
+        "территори неб север юг восток запад пригранич територі півноч півн півд сход"
+        " захід заход прикордон"
+    )
+)
+
+
+def enlist(index: Index[object]) -> None:
+    """Have *index* look for the words that stand for a region."""
+    for kind in KINDS:
+        index.add((Part(kind.forms),), kind)
+
+
+def find_unnamed(
+    text: Text,
+    hits: Iterable[Hit[Unnamed]],
+    mentions: Sequence[Mention],
+    said: Collection[int],
+    home: Node,
+) -> list[Mention]:
+    """
+    Return a mention of *home*, a region, for each word that means it.
+
+    Args:
+        mentions: The names in the text, decided.
+        said: The numbers of words at which a warning or a report begins.
+    """
+    if any(m.choice and not _within(m.choice[0], home) for m in mentions):
+        return []
+    taken = {i for m in mentions for i in range(m.first, m.end + 1)}
+    own = frozenset(folded_words(home.name))
+    return [
+        _mention(hit.first, home)
+        for hit in hits
+        if hit.first not in taken
+        and (hit.term.any_home or not own.isdisjoint(hit.term.forms))
+        and _tells_where(text, hit.first, said)
+    ]
+
+
+def _within(place: str, home: Node) -> bool:
+    return place == home.id or place.startswith(f"{home.id}.") or place in home.within
+
+
+def _mention(index: int, home: Node) -> Mention:
+    candidate = Candidate(Named(home, "name", b""))
+    candidate.add("unnamed, so that of the source", SURE)
+    mention = Mention(index, index, [candidate], end=index)
+    mention.choice = (home.id, SURE)
+    return mention
+
+
+def _tells_where(text: Text, index: int, said: Collection[int]) -> bool:
+    """Whether the word at *index* says where: "над всей областью", "юг области"."""
+    before = index - 1
+    while text.at(before) in OWN:
+        before -= 1
+    word, alone = text.at(before), before == index - 1
+    if _names_another(text, index):
+        return False
+    if word in ABOVE or word.startswith(GROUND):
+        return True
+    return word in DIRECT and (not alone or _is_free(text, index + 1, said))
+
+
+def _names_another(text: Text, index: int) -> bool:
+    """Whether a name follows at once: "в регионе Персидского залива"."""
+    following = index + 1
+    if text.all_capitals or text.words.gap(following) not in SPACES:
+        return False
+    return (
+        text.capital(following) and not text.words.said(following, following).isupper()
+    )
+
+
+def _is_free(text: Text, index: int, said: Collection[int]) -> bool:
+    """Whether the word at *index* is not what "в области" is the field of."""
+    word = text.at(index)
+    return (
+        index in said
+        or text.words.gap(index) not in SPACES
+        or word in around.PREPOSITIONS
+        or word in around.AND
+        or word.isdigit()
+        or begins_statement(word)
+    )
