@@ -278,3 +278,36 @@ def test_doctor_fails_where_something_is_to_mend(tmp_path: Path) -> None:
 
     assert 1 == result.exit_code
     assert any(line.startswith("✗ redis") for line in result.stdout.splitlines())
+
+
+def test_doctor_sees_a_state_that_others_can_look_into(tmp_path: Path) -> None:
+    """It is said what to type, and it can be lived with."""
+    file = write(tmp_path)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o755)
+
+    result = call("doctor", "-c", file)
+
+    assert 0 == result.exit_code
+    assert f"→ chmod 700 {tmp_path}/state" in result.stdout
+
+
+def test_doctor_fails_where_the_state_is_no_folder(tmp_path: Path) -> None:
+    """A file in its place is to be moved away."""
+    file = write(tmp_path)
+    (tmp_path / "state").write_text("")
+
+    result = call("doctor", "-c", file)
+
+    assert 1 == result.exit_code
+    assert any(line.startswith("✗ state") for line in result.stdout.splitlines())
+
+
+def test_doctor_names_dead_letters(file: Path) -> None:
+    """Something set aside is to be known of, and where to look."""
+    buried(file)
+
+    lines = call("doctor", "-c", file).stdout.splitlines()
+
+    (at,) = (i for i, line in enumerate(lines) if line.startswith("! dead letters"))
+    assert "monitor dead list" in lines[at + 1]

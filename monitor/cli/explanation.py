@@ -101,7 +101,7 @@ def _subjects(reading: Reading, text: str) -> list[str]:
     found = [(one.name, one.spans) for one in reading.topics]
     found += [(f"word {one.word}", one.spans) for one in reading.words]
     rows = [(name, _quoted(spans, text)) for name, spans in found]
-    return columns(rows) if rows else ["none"]
+    return columns(rows) or ["none"]
 
 
 def _quoted(spans: Iterable[Span], text: str) -> str:
@@ -121,7 +121,7 @@ def _rules(rules: Iterable[Rule], said: Iterable[str]) -> list[str]:
         else:
             severity = click.style(rule.severity, fg=SEVERITIES[rule.severity])
             matched.append((f"{mark('ok')} {click.style(name, bold=True)}", severity))
-    return columns([*matched, *others]) if matched or others else ["there are none"]
+    return columns([*matched, *others]) or ["there are none"]
 
 
 def _lacking(rule: Rule | None, why: str) -> str:
@@ -147,7 +147,7 @@ def _told(settings: Settings, match: Match | None, origin: Origin) -> list[str]:
         else:
             sign = mark("ok" if decision.action == "now" else "fail")
             rows.append((f"{sign} {one.name}", one.sink, decision.why))
-    lines = columns(rows) if rows else []
+    lines = columns(rows)
     if unconcerned or not rows:
         lines.append(f"{unconcerned} not concerned: other places, or other rules")
     return lines

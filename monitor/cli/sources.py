@@ -61,7 +61,7 @@ def list_(file: Path | None, *, json: bool) -> None:
         else:
             rows.append((origin.source, _kind(source), origin.home or "-",
                          origin.voice, f"every {seconds} s", origin.owner))  # fmt: skip
-    for line in columns(rows) if rows else []:
+    for line in columns(rows):
         click.echo(line)
     aside(f"{len(found)} source{'s' * (len(found) != 1)}.")
 

@@ -36,6 +36,6 @@ def list_(file: Path | None, *, json: bool) -> None:
         )
         for one in found
     ]
-    for line in columns(rows) if rows else []:
+    for line in columns(rows):
         click.echo(line)
     aside(f"{len(found)} subscriber{'s' * (len(found) != 1)}.")
