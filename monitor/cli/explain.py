@@ -19,7 +19,9 @@ from monitor.item import Item, Origin
 @click.argument("text", required=False)
 @configured
 @as_json
-@click.option("--source", help="Read it as a post of this configured source.")
+@click.option(
+    "--source", metavar="NAME", help="Read it as a post of this configured source."
+)
 @click.option("--stdin", is_flag=True, help="Read items or bare lines as NDJSON.")
 def command(
     text: str | None, file: Path | None, *, json: bool, source: str | None, stdin: bool

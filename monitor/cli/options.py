@@ -27,10 +27,11 @@ configured = click.option(
 patient = click.option(
     "--timeout",
     "patience",
+    metavar="SECONDS",
     type=click.FloatRange(0.1, 600),
     default=30.0,
     show_default=True,
-    help="Seconds to wait for one answer.",
+    help="How long to wait for one answer.",
 )
 as_json = click.option("--json", "json", is_flag=True, help="Answer as NDJSON.")
 

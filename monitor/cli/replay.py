@@ -59,8 +59,21 @@ def _factor(_: click.Context, __: click.Parameter, speed: str) -> float | None:
 @click.command("replay")
 @configured
 @as_json
-@click.option("--from", "since", callback=moment, required=True, help="From then on,")
-@click.option("--to", "until", callback=moment, help="and before then; else until now.")
+@click.option(
+    "--from",
+    "since",
+    metavar="TIME",
+    callback=moment,
+    required=True,
+    help="From then on,",
+)
+@click.option(
+    "--to",
+    "until",
+    metavar="TIME",
+    callback=moment,
+    help="and before then; else until now.",
+)
 @click.option(
     "--rules",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -68,6 +81,7 @@ def _factor(_: click.Context, __: click.Parameter, speed: str) -> float | None:
 )
 @click.option(
     "--speed",
+    metavar="60x|max",
     callback=_factor,
     default="max",
     show_default=True,

@@ -113,7 +113,7 @@ def _made(_: click.Context, __: click.Parameter, kind: str) -> type[Source]:
 @recording_
 @configured
 @as_json
-@click.option("--source", help="What to call the source in the items.")
+@click.option("--source", metavar="NAME", help="What to call the source in the items.")
 def parse(
     kind: type[Source],
     recording: Path,

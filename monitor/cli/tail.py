@@ -25,6 +25,7 @@ QUEUES = ("items", "matches", "deliveries")
 @click.option(
     "-n",
     "--last",
+    metavar="N",
     type=click.IntRange(0, 100_000),
     default=10,
     show_default=True,
