@@ -114,7 +114,7 @@ class Daemon:
         stack.push_async_callback(poller.pause)
 
         async def turn() -> None:
-            await self._nap(timedelta(seconds=poller.wait()))
+            await unless(self._stopping, poller.rest())
             poller.turn()
 
         lease = Lease("collect", stream, self._clock)
@@ -195,9 +195,6 @@ class Daemon:
     async def _next(self, reader: Reader[T]) -> Sequence[Entry[T]]:
         """Take entries, unless the program is told to stop before there are any."""
         return await unless(self._stopping, reader.next(PORTION)) or ()
-
-    async def _nap(self, duration: timedelta) -> None:
-        await unless(self._stopping, self._clock.sleep(duration))
 
     async def _work(self, stages: Sequence[Stage], server: Server | None) -> None:
         """Turn the stages until the end, then give them time to finish theirs."""

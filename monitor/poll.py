@@ -7,6 +7,7 @@ web's pace for a host is waited out by those who want something of that host.
 
 import asyncio
 from collections.abc import Iterable
+from datetime import timedelta
 
 from monitor import log, pipeline
 from monitor.clock import Clock
@@ -15,9 +16,10 @@ from monitor.collect.schedule import Schedule, first_wait
 from monitor.errors import Away, Failure, Gone, Transient
 from monitor.pipeline import Brought
 from monitor.stream import Stream
+from monitor.waiting import unless
 from monitor.web import Web
 
-LONGEST_NAP = 1.0  # seconds; a reload is noticed after it
+LONGEST_NAP = 1.0  # seconds; then the lease is renewed
 LONGEST_READ = 600.0  # seconds; 250 pages of a channel take some five minutes
 
 
@@ -32,6 +34,7 @@ class Poller:
         self._reads: dict[str, asyncio.Task[None]] = {}
         self._began: dict[str, float] = {}  # reads, and when, until they are told of
         self._away = False
+        self._planned = asyncio.Event()
 
     def replace(self, sources: Iterable[Source]) -> None:
         """
@@ -51,6 +54,7 @@ class Poller:
             if self._schedule.planned(name) is None and name not in self._reads:
                 self._schedule.add(name, now + first_wait(name, source.every))
         self._sources = wanted
+        self._planned.set()
 
     @property
     def reading(self) -> frozenset[str]:
@@ -63,6 +67,11 @@ class Poller:
         if due is None:
             return LONGEST_NAP
         return min(max(due - self._clock.monotonic(), 0.0), LONGEST_NAP)
+
+    async def rest(self) -> None:
+        """Wait until a source is due, or something is planned anew."""
+        self._planned.clear()
+        await unless(self._planned, self._clock.sleep(timedelta(seconds=self.wait())))
 
     def turn(self) -> list[str]:
         """Begin to read the sources that are due, and return their names."""
@@ -107,6 +116,7 @@ class Poller:
         else:
             self._succeeded(source, brought)
         finally:
+            self._planned.set()
             if self._reads.get(name) is asyncio.current_task():
                 del self._reads[name]
                 self._began.pop(name, None)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from monitor import log
+from monitor.alert import Alert, Pace
 from monitor.collect import Batch
 from monitor.filter import Filter, PlaceEntry, Rule, TopicEntry
 from monitor.item import Change, Item, Origin
@@ -64,6 +65,48 @@ def scripted(*scripts: Sequence[Step], name: str = "governor", **own: Any) -> Sc
     """Return a source called *name* that reads so."""
     origin = Origin(source=name, home="RU-BEL", voice="official")
     return Scripted(origin=origin, scripts=deque(scripts), **own)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """
+    A sink that takes everything at once, and notes it.
+
+    Attributes:
+        log: What was sent or edited, as (address, item's key).
+        begun: The same, as soon as it is begun.
+        open: While it is not set, nothing is answered.
+    """
+
+    name: str = "chat"
+    pace: Pace = field(default=Pace())
+    log: list[tuple[str, str]] = field(default_factory=list)
+    begun: list[tuple[str, str]] = field(default_factory=list)
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, alert: Alert, to: str, web: Web) -> str:
+        """Note what is sent."""
+        told = (to, alert.match.item.key)
+        self.begun.append(told)
+        await self.open.wait()
+        self.log.append(told)
+        return f"m{len(self.log)}"
+
+    async def edit(self, alert: Alert, to: str, message: str, web: Web) -> None:
+        """Note what is edited."""
+        await self.send(alert, to, web)
+
+    async def check(self, web: Web) -> str:
+        """Be there."""
+        return "told"
+
+
+def told(*, answers: bool = True) -> Told:
+    """Return a sink that answers, or one that hangs until it is opened."""
+    sink = Told()
+    if answers:
+        sink.open.set()
+    return sink
 
 
 def post(
