@@ -7,7 +7,7 @@ clause, so a text is cut into clauses first.  A comma ends a clause, unless what
 follows it is only inserted: "угроза, объявленная утром, снята".
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 
@@ -107,14 +107,17 @@ class Clauses:
         self.all: list[Clause] = []
         self._gaps: dict[int, str] = {}
         self._known: dict[Clause, tuple[bool, bool]] = {}
+        self._turns_at: dict[int, tuple[float, float, float]] = {}
         self._sentences: dict[int, tuple[int, int]] = {}
         self._of: list[int] = []
         self._breaks = set()
         sentence = first = 0
         inserted = False
-        for index in range(1, len(words.folded) + 1):
-            gap = words.gap(index)
-            ends = index == len(words.folded) or self._ends(words, index, gap)
+        count = len(self.words)
+        for index, gap in enumerate(words.gaps[1:], 1):
+            if gap == " " and index < count and self.words[index] not in CONTRAST:
+                continue  # nearly always
+            ends = index == count or self._ends(words, index, gap)
             if not ends and "," in gap:
                 if inserted or self._inserts(index):
                     inserted = not inserted
@@ -186,11 +189,11 @@ class Clauses:
 
     def condition(self, sentence: int) -> float:
         """Return where a sentence begins to suppose; infinity if it does not."""
-        return next((i for i in self._within(sentence) if self._if(i)), inf)
+        return self._turn(sentence)[0]
 
     def occasion(self, sentence: int) -> float:
         """Return where a sentence speaks of what to do one day: "при сигнале"."""
-        return next((i for i in self._within(sentence) if self._upon(i)), inf)
+        return self._turn(sentence)[1]
 
     def definition(self, sentence: int) -> float:
         """
@@ -199,17 +202,27 @@ class Clauses:
         All of "опасность — это сигнал, означающий угрозу" does so, but in "сирена
         означает угрозу" what comes after the verb may be meant.
         """
-        inside = self._within(sentence)
-        if any(self._defines(i) for i in inside):
-            return inf
-        meant = (i for i in inside if self.words[i].startswith(MEANING))
-        return max(meant, default=0)
+        return self._turn(sentence)[2]
 
-    def near(self, first: int, last: int, reach: tuple[int, int]) -> Iterator[bytes]:
-        """Yield the words of one clause that stand near *first* to *last*."""
+    def near(self, first: int, last: int, reach: tuple[int, int]) -> list[bytes]:
+        """Return the words of one clause that stand near *first* to *last*."""
         clause_first, clause_last = self.at(first).first, self.at(last).last
-        yield from self.words[max(clause_first, first - reach[0]) : first]
-        yield from self.words[last + 1 : min(clause_last, last + reach[1]) + 1]
+        return (
+            self.words[max(clause_first, first - reach[0]) : first]
+            + self.words[last + 1 : min(clause_last, last + reach[1]) + 1]
+        )
+
+    def _turn(self, sentence: int) -> tuple[float, float, float]:
+        """Return condition, occasion and definition of a sentence, found once."""
+        if sentence not in self._turns_at:
+            inside = self._within(sentence)
+            condition = next((i for i in inside if self._if(i)), inf)
+            occasion = next((i for i in inside if self._upon(i)), inf)
+            meant = (i for i in inside if self.words[i].startswith(MEANING))
+            defines = any(self._defines(i) for i in inside)
+            definition = inf if defines else max(meant, default=0)
+            self._turns_at[sentence] = (condition, occasion, definition)
+        return self._turns_at[sentence]
 
     def _ends(self, words: Words, index: int, gap: str) -> bool:
         """Whether a sentence ends before the word at *index*."""

@@ -15,10 +15,12 @@ Two passes in C do the whole of it: 1.5 µs for a post of 550 characters, where
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import groupby
 
 LONGEST = 64  # bytes; no word of a rule or place is longer, whatever a text holds
+FEW = 40  # characters without a byte, such as emoji, that are looked at one by one
 
 _RUSSIAN = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
 _OTHER_CYRILLIC = "іїєґў"
@@ -57,9 +59,27 @@ def fold(text: str) -> bytes:
     space, and marks inside a word stay as control bytes for `spellings` to drop.
     """
     raw = codecs.charmap_encode(text, "replace", _ENCODING)[0]
-    if b"?" in raw and _UNUSUAL.search(text):
+    if b"?" in raw and _has_unusual(text, raw):
         raw = codecs.charmap_encode(text.translate(_PLAIN), "replace", _ENCODING)[0]
     return raw.translate(_FOLDED)
+
+
+def _has_unusual(text: str, raw: bytes) -> bool:
+    """Whether one of the characters that have no byte is a letter or a mark."""
+    if raw.count(b"?") > FEW:
+        return _UNUSUAL.search(text) is not None
+    index = raw.find(b"?")
+    while index >= 0:
+        if ord(text[index]) in _PLAIN:
+            return True
+        index = raw.find(b"?", index + 1)
+    return False
+
+
+def capitals(text: str) -> int:
+    """Return how many capital letters *text* has."""
+    raw = codecs.charmap_encode(text, "replace", _ENCODING)[0]
+    return len(raw.translate(None, _NO_CAPITALS))
 
 
 def folded_words(text: str) -> list[bytes]:
@@ -175,16 +195,22 @@ def _plain_characters() -> dict[int, str]:
     return {ord(c): to for c, to in plain.items() if c not in _BYTES}
 
 
+def _ranges(codes: Iterable[int]) -> Iterator[str]:
+    """Yield *codes* as the ranges of a regular expression, which are quick."""
+    ordered = sorted(codes)
+    for _, run in groupby(enumerate(ordered), lambda pair: pair[1] - pair[0]):
+        several = [code for _, code in run]
+        yield f"{chr(several[0])}-{chr(several[-1])}"
+
+
 _BYTES = _bytes_of_characters()
 _SLOTS = "".join(sorted(_BYTES))  # ASCII comes first, each at its own number
 _ENCODING = codecs.charmap_build(_SLOTS.ljust(256, "\ufffe"))
 _FOLDED = bytes(_BYTES[character] for character in _SLOTS).ljust(256, b" ")
+_NO_CAPITALS = bytes(i for i, c in enumerate(_SLOTS) if not c.isupper())
+_NO_CAPITALS += bytes(range(len(_SLOTS), 256))
 _PLAIN = _plain_characters()
-_UNUSUAL = re.compile(
-    "[" + "".join(_GREEK | _RARE_CYRILLIC) + "".join(
-        f"{chr(start)}-{chr(end - 1)}" for start, end in _STYLED + _MARKS
-    ) + "]"
-)  # fmt: skip
+_UNUSUAL = re.compile(f"[{''.join(_ranges(_PLAIN))}]")
 _LETTER = "[а-яіїєґa-z]".encode("cp1251")
 _SPACED = re.compile(b"(?<![^ ])" + _LETTER + b"(?: " + _LETTER + b"){3,}(?![^ ])")
 _DROP = bytes([_MARK])

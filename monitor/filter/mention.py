@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from monitor.filter import surroundings as around
+from monitor.filter.fold import capitals
 from monitor.filter.places import Named, Node
 from monitor.filter.predicates import is_predicate
 from monitor.filter.words import Words
 
 Points = tuple[str, float]
 
-_CAPITALS = re.compile("[A-ZА-ЯЁІЇЄҐ]").findall
+_ENDS = re.compile(r"[.!?]")
+
 ENOUGH = 1.5  # points from which a mention is a place
 DISTRICT = "го".encode("cp1251")
 SPACES = (" ", "\u00a0")
@@ -25,16 +27,20 @@ FAR = 40  # characters; what stands further apart is no list
 
 @dataclass(slots=True)
 class Candidate:
-    """A place that a mention may mean, and what speaks for it and against."""
+    """
+    A place that a mention may mean, and what speaks for it and against.
+
+    Attributes:
+        place: What it stands for.
+    """
 
     named: Named
+    place: Node = field(init=False)
     points: list[Points] = field(default_factory=list)
     score: float = 0.0
 
-    @property
-    def place(self) -> Node:
-        """The place it stands for."""
-        return self.named.place
+    def __post_init__(self) -> None:
+        self.place = self.named.place
 
     def add(self, reason: str, points: float) -> None:
         """Count *points* for a *reason* that people can read."""
@@ -48,6 +54,9 @@ class Mention:
     Some words that may name a place.
 
     Attributes:
+        word: The first of its words.
+        before: The word before it; `after`: the one after it.
+        gap_before: What stands between it and that word; `gap_after`: likewise.
         capital: Its first letter is one.
         opening: It begins a sentence, where a capital says nothing.
         typed: The word that says what it is: "село", "city", "п.".
@@ -57,11 +66,17 @@ class Mention:
         bound: It says of what kind the next word is: "Пермский театр".
         ground: That word is a place by itself: "белгородское приграничье".
         choice: Id and score of what it means, once that is decided.
+        ids: The ids of all that it may mean.
     """
 
     first: int
     last: int
     candidates: list[Candidate]
+    word: bytes = b""
+    before: bytes = b""
+    after: bytes = b""
+    gap_before: str = ""
+    gap_after: str = ""
     capital: bool = True
     opening: bool = False
     typed: bytes = b""
@@ -71,11 +86,10 @@ class Mention:
     bound: bool = False
     ground: bool = False
     choice: tuple[str, float] | None = None
+    ids: frozenset[str] = field(init=False)
 
-    @property
-    def ids(self) -> frozenset[str]:
-        """The ids of all that it may mean."""
-        return frozenset(c.place.id for c in self.candidates)
+    def __post_init__(self) -> None:
+        self.ids = frozenset([c.named.place.id for c in self.candidates])
 
     def best(self) -> list[Candidate]:
         """Return the candidates that reach `ENOUGH`, best first."""
@@ -98,9 +112,9 @@ class Text:
         self.spoken_of: dict[str, set[frozenset[str]]] = {}
         self.named: set[int] = set()
         letters = sum(map(len, self.folded))
-        capitals = len(_CAPITALS(words.text))
-        self.all_capitals = capitals > 0.6 * letters
-        self.no_capitals = capitals == 0
+        large = capitals(words.text)
+        self.all_capitals = large > 0.6 * letters
+        self.no_capitals = large == 0
 
     def at(self, index: int) -> bytes:
         """Return the word at *index*, or nothing outside the text."""
@@ -114,13 +128,18 @@ class Text:
 
     def look_around(self, mentions: Sequence[Mention]) -> None:
         """Note how each of *mentions* is written and what type stands before it."""
-        before = None
+        left = None
+        gaps = self.words.gaps
         for mention in mentions:
-            self.named.update(range(mention.first, mention.last + 1))
-            mention.capital = self.capital(mention.first)
-            mention.opening = self.opens(mention.first)
-            mention.typed = self._type_of(mention, before)
-            before = mention
+            first, following = mention.first, mention.last + 1
+            mention.word, mention.before = self.folded[first], self.at(first - 1)
+            mention.after = self.at(following)
+            mention.gap_before, mention.gap_after = gaps[first], gaps[following]
+            self.named.update(range(first, following))
+            mention.capital = self.capital(first)
+            mention.opening = self.opens(first)
+            mention.typed = self._type_of(mention, left)
+            left = mention
             if mention.capital:
                 for candidate in mention.candidates:
                     said = self.spoken_of.setdefault(candidate.place.region, set())
@@ -134,22 +153,18 @@ class Text:
 
     def adjacent(self, left: Mention, right: Mention) -> bool:
         """Whether two mentions are neighbours in a list: "Козинка и Глотово"."""
-        between = range(left.end + 1, right.first)
-        gap = self.words.text[
-            self.words.spans[left.end][1] : self.words.spans[right.first][0]
-        ]
-        if any(mark in gap for mark in ".!?") or len(gap) > FAR:
+        start, end = self.words.spans[left.end][1], self.words.spans[right.first][0]
+        if end - start > FAR or _ENDS.search(self.words.text, start, end):
             return False
-        return all(
-            self.at(i) in around.BETWEEN or self.at(i).isdigit() for i in between
-        )
+        between = self.folded[left.end + 1 : right.first]
+        return all(word in around.BETWEEN or word.isdigit() for word in between)
 
     def opens(self, index: int) -> bool:
         """Whether the word at *index* begins a sentence."""
         if index == 0:
             return True
         gap = self.words.gap(index)
-        if gap.startswith(".") and self.at(index - 1) in around.DOTTED:
+        if gap == " " or (gap[:1] == "." and self.at(index - 1) in around.DOTTED):
             return False
         return any(not (c.isalnum() or c in " ,-'’(\u00a0") for c in gap)
 
@@ -166,10 +181,10 @@ class Text:
 
     def follows(self, mention: Mention) -> bool:
         """Whether nothing but a space parts *mention* from the word before it."""
-        return self.words.gap(mention.first) in SPACES
+        return mention.gap_before in SPACES
 
     def _type_of(self, mention: Mention, before: Mention | None) -> bytes:
-        word, gap = self.at(mention.first - 1), self.words.gap(mention.first)
+        word, gap = mention.before, mention.gap_before
         if word == b"of":
             word = self.at(mention.first - 2)
         if word in around.TYPES:
@@ -177,8 +192,8 @@ class Text:
             if word in around.INITIALS and self._is_initial(mention):
                 plain = False
             return word if plain or self.all_capitals else b""
-        if self.at(mention.last + 1) in (b"village", b"settlement", b"town", b"city"):
-            return self.at(mention.last + 1)
+        if mention.after in (b"village", b"settlement", b"town", b"city"):
+            return mention.after
         if before and before.typed and self.adjacent(before, mention):
             return before.typed
         return b""
@@ -214,7 +229,7 @@ def _find_head(text: Text, mention: Mention, following: Mention | None) -> None:
     if following and _shares_head(text, mention, following):
         mention.head = following.head
     if not mention.head:
-        mention.ground = text.at(mention.last + 1).startswith(around.GROUND)
+        mention.ground = mention.after.startswith(around.GROUND)
         mention.bound = text.binds(mention.last)
 
 

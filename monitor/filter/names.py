@@ -20,9 +20,10 @@ from monitor.filter.inflect import adjective_forms, declined_word
 T = TypeVar("T")
 Paradigm = Literal["ru", "uk", "en", "ru adjective", "uk adjective"]
 Fits = Callable[[bytes], bool]
+Rest = tuple[tuple[int, Fits], ...]
 
 CHANGING = 3  # letters at the end of a word that its cases may change, at most
-LONGEST_KEY = 4  # letters; longer ones would only make more keys of the same names
+LONGEST_KEY = 6  # letters; the more, the fewer names are declined for nothing
 _UNWRITTEN = b"'-"
 
 
@@ -53,7 +54,7 @@ class Anchor(NamedTuple, Generic[T]):
     term: T
     offset: int = 0
     length: int = 1
-    rest: tuple[tuple[int, Fits], ...] = ()
+    rest: Rest = ()
 
 
 class Names(Generic[T]):

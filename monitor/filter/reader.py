@@ -6,9 +6,10 @@ only.  Links, @names and the last line that asks to subscribe are not read.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 from monitor.filter import surroundings as around
 from monitor.filter import unnamed
@@ -24,7 +25,6 @@ from monitor.filter.unnamed import Unnamed
 from monitor.filter.words import Hit, Index, Words
 from monitor.item import Item, Origin, Place, Reading, Span, Topic, Word
 
-T = TypeVar("T")
 _FOOTER = re.compile(
     r"подписаться|подписывай|подпишись|подпишитесь|прислать новость|предложить новость"
     r"|підписатися|підписуй|підпишись|наш канал|наш чат|мы в max|subscribe",
@@ -82,18 +82,18 @@ class Reader:
             reading = Reading(language=language)
             features = self._features(reading, (), item, origin)
             return Found(reading, None, (), (), features)
-        hits = self._index.find(words)
-        cues = _only(hits, Cue)
+        hits = _by_kind(self._index.find(words))
+        cues: list[Hit[Cue]] = hits[Cue]
         mentions = self._resolver.resolve(
             words,
-            _only(hits, Named),
+            hits[Named],
             origin.home,
-            _only(hits, Unnamed),
+            hits[Unnamed],
             {cue.first for cue in cues},
         )
         places = self._resolver.places(mentions, words)
-        about = counted(_only(hits, About))
-        asked = _only(hits, Asked)
+        about = counted(hits[About])
+        asked: list[Hit[Asked]] = hits[Asked]
         signal = signal_of(cues, words, _named(mentions), _threats(about))
         reading = Reading(
             places=tuple(_moved_place(place, start) for place in places),
@@ -148,10 +148,12 @@ def _whole(item: Item) -> tuple[str, int]:
     return f"{item.title}\n{item.text}", len(item.title) + 1
 
 
-def _only(hits: Iterable[Hit[object]], kind: type[T]) -> list[Hit[T]]:
-    return [
-        Hit(first, last, term) for first, last, term in hits if isinstance(term, kind)
-    ]
+def _by_kind(hits: Iterable[Hit[Any]]) -> dict[type, list[Hit[Any]]]:
+    """Return *hits* by what they are hits of."""
+    kinds: dict[type, list[Hit[Any]]] = defaultdict(list)
+    for hit in hits:
+        kinds[type(hit.term)].append(hit)
+    return kinds
 
 
 def _named(mentions: Sequence[Mention]) -> dict[int, frozenset[str]]:

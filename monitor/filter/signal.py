@@ -12,8 +12,8 @@ Whether a text announces a danger, reports one, or calls it off.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from monitor.filter.clauses import (
     FUTURE,
@@ -78,8 +78,7 @@ class SignalEntry:
     expect: tuple[Expectation, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Cue:
+class Cue(NamedTuple):
     """A word of the vocabulary: of which signal, and in which part."""
 
     signal: Signal
@@ -88,8 +87,7 @@ class Cue:
     within: Literal["clause", "sentence"] = "clause"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """Words of a text that say something, and why they do not count, if so."""
 
     signal: Signal
@@ -145,12 +143,27 @@ def signal_of(
         places: Ids of the places that a mention means, by its first word.
         threats: Names of dangerous topics, by the first word that speaks of them.
     """
-    if not hits:
+    if not _may_claim(hits):
         return "none"
     claims, clauses = claims_of(hits, words)
     taught = any(claim.fallen == DEFINED for claim in claims)
     standing = [c for c in claims if not c.fallen and not (taught and c.advice)]
     return _Verdict(standing, clauses, places, threats).decide()
+
+
+def _may_claim(hits: Iterable[Hit[Cue]]) -> bool:
+    """Whether there is a claim, or both halves of one; cheaper than to look for it."""
+    halves: set[tuple[str, Signal, int]] = set()
+    for hit in hits:
+        signal, part, pair, _ = hit.term
+        if part in ("words", "advice"):
+            return True
+        halves.add((part, signal, pair))
+    return any(
+        ("fate", signal, pair) in halves
+        for part, signal, pair in halves
+        if part == "thing"
+    )
 
 
 def _all(words: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
@@ -207,13 +220,13 @@ def _tried(claim: Claim, clauses: Clauses) -> Claim:
         reason = _supposed(claim, clauses)
     if not reason:
         return claim
-    return replace(claim, fallen=reason)
+    return claim._replace(fallen=reason)
 
 
 def _denied(claim: Claim, clauses: Clauses) -> str:
     reach = REACH.get(claim.signal, (2, 5))
-    before = list(clauses.near(claim.first, claim.last, (reach[0], 0)))
-    after = list(clauses.near(claim.first, claim.last, (0, reach[1])))
+    before = clauses.near(claim.first, claim.last, (reach[0], 0))
+    after = clauses.near(claim.first, claim.last, (0, reach[1]))
     inside = clauses.words[claim.first : claim.last + 1] if not claim.whole else []
     if claim.signal == "clear":  # an all-clear must not have a doubt beside it
         denied = _negates([*before, *after]) or _negates(inside, NEGATIONS - NOUGHT)
@@ -233,7 +246,7 @@ def _put_off(claim: Claim, clauses: Clauses) -> str:
         return ""
     if clauses.asks(clauses.at(claim.first).sentence):
         return "asked"
-    words = [*clauses.near(claim.first, claim.last, (3, 3))]
+    words = clauses.near(claim.first, claim.last, (3, 3))
     return "put off" if starts_like(words, FUTURE) else ""
 
 

@@ -8,6 +8,7 @@ that they cover, and no others.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from monitor.filter.expect import Expectation
 from monitor.filter.words import Hit, Index, Words, parse, uncovered
@@ -30,8 +31,7 @@ class TopicEntry:
     expect: tuple[Expectation, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(NamedTuple):
     """A word that speaks of a topic, or one in which that word means nothing."""
 
     topic: str

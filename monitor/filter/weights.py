@@ -100,14 +100,14 @@ def _weigh_name(text: Text, mention: Mention, candidate: Candidate) -> None:
     _weigh_capital(text, mention, candidate)
     _weigh_meaning(text, mention, candidate)
     _weigh_person(text, mention, candidate)
-    before, after = text.at(mention.first - 1), text.at(mention.last + 1)
-    if _led(text, mention) and mention.capital:
+    before, after = mention.before, mention.after
+    if _led(mention) and mention.capital:
         inside = before in around.INSIDE
         candidate.add("preposition and capital", 0.9 if inside else 0.6)
-    elif text.at(mention.first) == candidate.named.base:
+    elif mention.word == candidate.named.base:
         candidate.add("as it stands in a list", 0.3)
     if mention.opening:
-        _weigh_heading(text, mention, candidate)
+        _weigh_heading(mention, candidate)
     if after in around.FEATURES:
         candidate.add("a river, a wind, a sea", -2.0)
     if after in around.REGION_HEADS and b"region" not in after and not mention.typed:
@@ -152,31 +152,31 @@ def _weigh_capital(text: Text, mention: Mention, candidate: Candidate) -> None:
 
 def _weigh_meaning(text: Text, mention: Mention, candidate: Candidate) -> None:
     """Take off for what else the word may be."""
-    flags = _flags(text, mention, candidate)
+    flags = _flags(mention, candidate)
     if not flags:
         if len(mention.candidates) == 1:
             candidate.add("nothing else has this name", 0.4)
         return
     if mention.last > mention.first or mention.typed:
         return
-    oblique = text.at(mention.first) != candidate.named.base
+    oblique = mention.word != candidate.named.base
     if "word" in flags or ("form" in flags and oblique):
         telling = mention.capital and not mention.opening and not text.all_capitals
         candidate.add("a common word", -0.5 if telling else _plain_word(text, mention))
         if telling and _goes_on(text, mention):
             candidate.add("first word of another name", -1.5)
     if "surname" in flags:
-        led = _led(text, mention)
-        likely = oblique or _is_like_surname(text, mention)
+        led = _led(mention)
+        likely = oblique or _is_like_surname(mention)
         candidate.add("a surname", -0.5 if led or not likely else -1.0)
     if "name" in flags:
         candidate.add("a first name", -1.2)
 
 
-def _led(text: Text, mention: Mention) -> bool:
+def _led(mention: Mention) -> bool:
     """Whether a preposition stands before it; "В." is the initial of a name."""
-    before = text.at(mention.first - 1)
-    return before in around.PREPOSITIONS and "." not in text.words.gap(mention.first)
+    before = mention.before
+    return before in around.PREPOSITIONS and "." not in mention.gap_before
 
 
 def _goes_on(text: Text, mention: Mention) -> bool:
@@ -185,10 +185,10 @@ def _goes_on(text: Text, mention: Mention) -> bool:
     return text.words.gap(index) == " " and text.capital(index)
 
 
-def _flags(text: Text, mention: Mention, candidate: Candidate) -> frozenset[str]:
+def _flags(mention: Mention, candidate: Candidate) -> frozenset[str]:
     """Return what else the form that was used may be: nobody is called Климово."""
     flags, base = candidate.place.ambiguous, candidate.named.base
-    if base.endswith(_NEUTER) and text.at(mention.first) == base:
+    if base.endswith(_NEUTER) and mention.word == base:
         return flags - {"surname"}
     return flags
 
@@ -203,9 +203,9 @@ def _weigh_person(text: Text, mention: Mention, candidate: Candidate) -> None:
     """Take off where a person is meant: "Пётр Климов", "Климов заявил"."""
     if mention.typed or not mention.capital or mention.last > mention.first:
         return
-    before, after = text.at(mention.first - 1), text.at(mention.last + 1)
+    before, after = mention.before, mention.after
     flags = candidate.place.ambiguous
-    gap = text.words.gap(mention.first)
+    gap = mention.gap_before
     capital_before = text.capital(mention.first - 1)
     if before in around.FIRST_NAMES and gap == " " and capital_before:
         candidate.add("a first name before it", -3.0)
@@ -220,19 +220,19 @@ def _weigh_person(text: Text, mention: Mention, candidate: Candidate) -> None:
 
 def _weigh_full_name(text: Text, mention: Mention, candidate: Candidate) -> None:
     """Take off where a surname or initials follow: "Тим Кук", "Николаев С. П."."""
-    flags, after = candidate.place.ambiguous, text.at(mention.last + 1)
-    if text.words.gap(mention.last + 1) != " " or not text.capital(mention.last + 1):
+    flags, after = candidate.place.ambiguous, mention.after
+    if mention.gap_after != " " or not text.capital(mention.last + 1):
         return
     if "surname" in flags and len(after) == 1:
         candidate.add("initials after it", -3.0)
     elif "name" in flags:
         candidate.add("a surname after it", -2.5)
-    elif text.at(mention.first) in around.FIRST_NAMES:
+    elif mention.word in around.FIRST_NAMES:
         candidate.add("a surname after it", -4.0)
 
 
-def _weigh_heading(text: Text, mention: Mention, candidate: Candidate) -> None:
-    follows = text.words.gap(mention.last + 1).strip()[:1]
+def _weigh_heading(mention: Mention, candidate: Candidate) -> None:
+    follows = mention.gap_after.strip()[:1]
     if follows == ":":
         candidate.add("heads what follows", 2.6 if mention.first == 0 else 1.7)
     elif mention.first == 0 and follows in (",", "—", "–", "-") and follows:
@@ -241,34 +241,34 @@ def _weigh_heading(text: Text, mention: Mention, candidate: Candidate) -> None:
 
 def _weigh_trade(text: Text, mention: Mention, candidate: Candidate) -> None:
     """Take off for clubs and hotels, and for halves of longer names."""
-    near = {text.at(mention.first - 1), text.at(mention.first - 2)}
+    near = {mention.before, text.at(mention.first - 2)}
     if not near.isdisjoint(around.CLUBS) and not mention.typed:
         candidate.add("a club or a house", -2.5)
-    if _quoted(text, mention) and not mention.typed and not mention.listed:
+    if _quoted(mention) and not mention.typed and not mention.listed:
         candidate.add("the name of something, in quotes", -1.5)
     _weigh_first_half(text, mention, candidate)
 
 
-def _quoted(text: Text, mention: Mention) -> bool:
+def _quoted(mention: Mention) -> bool:
     """Whether a lone name stands in quotes after a word: "автомобиль «Славута»"."""
-    before, after = text.words.gap(mention.first), text.words.gap(mention.last + 1)
+    before, after = mention.gap_before, mention.gap_after
     return before[-1:] in '«"“' and before[:1] == " " and after[:1] in '»"”'
 
 
 def _weigh_half(text: Text, mention: Mention, candidate: Candidate) -> None:
     """Take off for what only ends or begins a hyphenated name."""
-    before, after = text.at(mention.first - 1), text.at(mention.last + 1)
+    before, after = mention.before, mention.after
     leads = (
         before and mention.first - 1 not in text.named and before not in around.TYPES
     )
-    if (leads and text.words.gap(mention.first) == "-") or (
-        text.words.gap(mention.last + 1) == "-" and _adjectival(after)
+    if (leads and mention.gap_before == "-") or (
+        mention.gap_after == "-" and _adjectival(after)
     ):
         candidate.add("half of a name", -4.0)
 
 
-def _is_like_surname(text: Text, mention: Mention) -> bool:
-    return text.at(mention.first).endswith(_SURNAMES)
+def _is_like_surname(mention: Mention) -> bool:
+    return mention.word.endswith(_SURNAMES)
 
 
 _SURNAMES = tuple(end.encode("cp1251") for end in ("ский", "цкий", "ов", "ев", "ин"))
@@ -278,7 +278,7 @@ _NEUTER = "о".encode("cp1251")
 def _weigh_first_half(text: Text, mention: Mention, candidate: Candidate) -> None:
     """Take off where an unknown "Новая", "Северском" begins the name: it is another."""
     index = mention.first - 1
-    plain = text.words.gap(mention.first) == " " and not text.all_capitals
+    plain = mention.gap_before == " " and not text.all_capitals
     known = candidate.place.kind in ("region", "facility") or mention.typed
     if plain and not known and text.capital(index) and not text.opens(index):
         word = text.at(index)
@@ -292,7 +292,7 @@ def _adjectival(word: bytes) -> bool:
 
 
 def _weigh_street(text: Text, mention: Mention, candidate: Candidate) -> None:
-    before, after = text.at(mention.first - 1), text.at(mention.last + 1)
+    before, after = mention.before, mention.after
     if before in around.DOTTED:
         before = text.at(mention.first - 2)
     if before in around.STREETS or after in around.STREETS:

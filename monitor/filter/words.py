@@ -19,7 +19,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from monitor.filter.fold import fold, folded_words, spellings
 from monitor.filter.inflect import inflected
-from monitor.filter.names import Anchor, Name, Names
+from monitor.filter.names import Anchor, Name, Names, Rest
 
 REMEMBERED = 200_000  # distinct words; a busy month of a hundred channels has fewer
 SHORTEST_PREFIX = 3  # letters before a `*`; "а*" would be every other word
@@ -58,7 +58,6 @@ class Hit(NamedTuple, Generic[T]):
     term: T
 
 
-@dataclass(frozen=True, slots=True)
 class Words:
     """
     A text cut into words.
@@ -69,15 +68,30 @@ class Words:
         spans: Where each of them stands in the text.
     """
 
-    text: str
-    folded: list[bytes]
-    spans: list[tuple[int, int]]
+    __slots__ = ("_gaps", "folded", "spans", "text")
+
+    def __init__(
+        self, text: str, folded: list[bytes], spans: list[tuple[int, int]]
+    ) -> None:
+        self.text = text
+        self.folded = folded
+        self.spans = spans
+        self._gaps: list[str] = []
 
     def gap(self, index: int) -> str:
         """Return what stands between the word at *index* and the one before it."""
-        start = self.spans[index - 1][1] if index > 0 else 0
-        end = self.spans[index][0] if index < len(self.spans) else len(self.text)
-        return self.text[start:end]
+        return self.gaps[index] if index >= 0 else ""
+
+    @property
+    def gaps(self) -> list[str]:
+        """What stands before each word, and what stands after the last."""
+        if not self._gaps:
+            text, end = self.text, 0
+            for start, next_end in self.spans:
+                self._gaps.append(text[end:start])
+                end = next_end
+            self._gaps.append(text[end:])
+        return self._gaps
 
     def beginning(self, count: int) -> "Words":
         """Return no more than the first *count* words."""
@@ -155,25 +169,30 @@ class Index(Generic[T]):
         *folded* is the text in matchable form, where the caller has it already.
         """
         folded = fold(text) if folded is None else folded
-        words = folded.split()
-        live = set(words) - self._dull
-        if not any(word in self._learned or self._matters(word) for word in live):
-            return None
-        return self._cut(text, folded, words)
+        matters = False
+        for word in set(folded.split()) - self._dull:
+            matters = word in self._learned or self._matters(word) or matters
+        return self._cut(text, folded) if matters else None
 
     def find(self, words: Words) -> list[Hit[T]]:
         """Return all that *words* say, in the order of its first word."""
         hits = []
         folded = words.folded
-        for word in set(folded) - self._dull:
-            if word not in self._learned:
-                self._matters(word)
         known = self._learned
+        live = set(folded) - self._dull
+        for word in live.difference(known):
+            self._matters(word)
+        if known is not self._learned:  # it was full, and begins anew
+            return self.find(words)
+        live.intersection_update(known)
         for index, word in enumerate(folded):
-            for anchor in known.get(word, ()):
-                first = index - anchor.offset
-                if anchor.length == 1 or _stands(anchor, folded, index):
-                    hits.append(Hit(first, first + anchor.length - 1, anchor.term))
+            if word not in live:
+                continue
+            for term, offset, length, rest in known.get(word, ()):
+                if not rest:
+                    hits.append(Hit(index, index, term))
+                elif _stands(folded, index - offset, length, index, rest):
+                    hits.append(Hit(index - offset, index - offset + length - 1, term))
         hits.sort(key=_position)
         return hits
 
@@ -203,7 +222,7 @@ class Index(Generic[T]):
 
     def _remember(self, word: bytes, anchors: tuple[Anchor[T], ...]) -> None:
         if len(self._learned) >= REMEMBERED:
-            self._learned.clear()
+            self._learned = {}  # not cleared: somebody may be reading it
         self._learned[word] = anchors
 
     def _anchors_of(self, keys: tuple[bytes, ...]) -> Iterator[Anchor[T]]:
@@ -228,20 +247,19 @@ class Index(Generic[T]):
             start += len(piece) + 1
         return pieces if len(pieces) > 1 or word.count(b"-") == 1 else []
 
-    def _cut(self, text: str, folded: bytes, words: list[bytes]) -> Words:
+    def _cut(self, text: str, folded: bytes) -> Words:
         kept: list[bytes] = []
         spans: list[tuple[int, int]] = []
-        end = 0
-        for word in words:
-            start = folded.index(word, end)
+        start = 0
+        for word in folded.split(b" "):
             end = start + len(word)
-            pieces = () if b"-" not in word else self._live_pieces(word)
-            if pieces:
+            if b"-" in word and (pieces := self._live_pieces(word)):
                 kept += [piece for piece, _, _ in pieces]
                 spans += [(start + first, start + last) for _, first, last in pieces]
-            else:
+            elif word:
                 kept.append(word)
                 spans.append((start, end))
+            start = end + 1
         return Words(text, kept, spans)
 
     def _live_pieces(self, word: bytes) -> list[tuple[bytes, int, int]]:
@@ -262,12 +280,16 @@ def _anchored(phrase: Phrase, term: T) -> tuple[int, Anchor[T]]:
     return offset, Anchor(term, offset, len(phrase), rest)
 
 
-def _stands(anchor: Anchor[T], folded: list[bytes], index: int) -> bool:
-    """Whether the whole phrase stands around the word at *index*."""
-    first = index - anchor.offset
-    if first < 0 or first + anchor.length > len(folded):
+def _stands(
+    folded: list[bytes], first: int, length: int, index: int, rest: Rest
+) -> bool:
+    """Whether the *rest* of a phrase stands around the word at *index*."""
+    if first < 0 or first + length > len(folded):
         return False
-    return all(fits(folded[index + away]) for away, fits in anchor.rest)
+    for away, fits in rest:  # noqa: SIM110  (a generator takes twice as long)
+        if not fits(folded[index + away]):
+            return False
+    return True
 
 
 def uncovered(
