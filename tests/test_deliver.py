@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,14 @@ from functools import partial
 import pytest
 
 from monitor.alert import Alert, Pace, Subscriber
-from monitor.deliver import Courier, Lane, Step, step
+from monitor.deliver import LONGEST_WAIT, PARKED, Courier, Lane, Step, step
 from monitor.errors import Gone, Moved, Rejected, Transient
-from monitor.item import Change, Delivery, Envelope, Item, Match, Outcome, Reading
-from monitor.stream import MATCHES, Entry, Stream, outbox
+from monitor.item import WIRE, Change, Delivery, Envelope, Item, Match, Outcome, Reading
+from monitor.stream import MATCHES, Reader, Stream, outbox
+from monitor.stream.door import Door
 from monitor.web import Web
 from tests.clock import FakeClock
+from tests.parts import events, logged
 
 SOON = timedelta(milliseconds=10)
 TIME = datetime(2023, 5, 22, 6, 0, tzinfo=UTC)
@@ -79,7 +81,7 @@ class Office:
     stream: Stream
     sink: Scripted
     courier: Courier
-    entries: list[Entry[Match]] = field(default_factory=list)
+    reader: Reader[Envelope]
 
     async def post(
         self,
@@ -120,16 +122,18 @@ PEOPLE = [
 
 
 @asynccontextmanager
-async def office(stream: Stream, clock: FakeClock) -> AsyncIterator[Office]:
+async def office(
+    stream: Stream, clock: FakeClock, held: Callable[[], bool] = lambda: True
+) -> AsyncIterator[Office]:
     """Open a courier for a scripted sink."""
     sink = Scripted()
     web = Web(clock)
     reader = stream.reader(outbox("chat"), "deliver")
-    lane = Lane(partial(reader.next, block=SOON))
+    lane = Lane(partial(reader.next, block=SOON), held)
     courier = Courier(sink, lane, stream, web, clock)
     courier.know(PEOPLE, {}, {})
     try:
-        yield Office(stream, sink, courier)
+        yield Office(stream, sink, courier, reader)
     finally:
         await courier.stop()
         await web.aclose()
@@ -354,3 +358,172 @@ def test_what_to_do_follows_from_what_was_told(
 
     assert expected == step(envelope, "ann", told).action
     assert isinstance(step(envelope, "ann", told), Step)
+
+
+class Standing(FakeClock):
+    """A clock on which no wait ever ends."""
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Note what is asked for, and wait for ever."""
+        self.slept.append(duration)
+        await asyncio.Event().wait()
+
+
+async def turns(at: Office, true: Callable[[], object]) -> None:
+    """Turn until something is so."""
+    async with asyncio.timeout(20):
+        while not true():
+            await at.courier.turn()
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+async def test_a_restart_remembers_how_long_to_wait(
+    stream: Stream, *, everywhere: bool
+) -> None:
+    """Whom a sink asked us to leave alone for an hour is left alone after it, too."""
+    hour = timedelta(hours=1)
+    before, after = Standing(), Standing()
+    async with office(stream, before) as at:
+        at.sink.answers["ann@"] = deque([Transient("429", hour, everywhere=everywhere)])
+        await at.post(match("1"), ["ann"])
+        await turns(at, lambda: hour in before.slept)
+    async with office(stream, after) as at:
+        await at.post(match("2"), ["bob"])
+        await turns(at, lambda: len(at.sink.log) + len(after.slept) == 2)
+
+        assert [hour] * (1 + everywhere) == after.slept
+        assert ([] if everywhere else ["bob@"]) == [to for _, to, _, _ in at.sink.log]
+
+
+@pytest.mark.parametrize("what", ["a day passes", "a reload", "a restart"])
+async def test_a_parked_address_is_tried_again(
+    stream: Stream, clock: FakeClock, what: str
+) -> None:
+    """Who let us in again is told again; nobody is lost for ever."""
+    with logged("info") as lines:
+        async with office(stream, clock) as at:
+            at.sink.answers["ann@"] = deque([Gone("bot was blocked"), Gone("still")])
+            await at.post(match("1"), ["ann"])
+            await at.post(match("2"), ["ann"])
+            await at.work()
+            for id_ in "34":
+                if what == "a day passes":
+                    clock.advance(PARKED)
+                elif what == "a reload":
+                    at.courier.know(PEOPLE, {}, {})
+                else:
+                    await at.courier.lose()  # it forgets as much as a restart does
+                    at.courier.know(PEOPLE, {}, {})
+                await at.post(match(id_), ["ann"])
+                await at.work()
+
+            outcomes = [(await at.outcome(id_, "ann")).outcome for id_ in "1234"]
+    assert ["dead", "suppressed", "dead", "delivered"] == outcomes
+    assert "" == await stream.parked("chat", "ann")
+    assert ["address_parked", "address_parked", "address_open_again"] == events(
+        lines, "address_parked", "address_open_again"
+    )
+
+
+async def test_a_day_of_outage_is_two_lines(stream: Stream, clock: FakeClock) -> None:
+    """However many tries fail for however many people, a person reads of it once."""
+    with logged("info") as lines:
+        async with office(stream, clock) as at:
+            for name in ("ann@", "bob@"):
+                at.sink.answers[name] = deque([Transient("refused")] * 200)
+            await at.post(match("1"), ["ann", "bob"])
+            await at.work()
+
+    assert ["sink_waits", "sink_recovered"] == events(
+        lines, "sink_waits", "sink_recovered"
+    )
+    assert 2 == len(events(lines, "alert_settled"))
+    waits = next(line for line in lines if line["event"] == "sink_waits")
+    assert ("refused", 1.0) == (waits["why"], waits["again_in"])
+    assert LONGEST_WAIT == max(clock.slept) <= timedelta(minutes=1)
+
+
+async def test_a_sink_that_refuses_us_is_told_until_it_takes_us(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A revoked token is an error, told once; a second time it is news again."""
+    revoked = Gone("token revoked", everywhere=True)
+    with logged("info") as lines:
+        async with office(stream, clock) as at:
+            at.sink.answers["ann@"] = deque([revoked, revoked])
+            await at.post(match("1"), ["ann"])
+            await at.work()
+            at.sink.answers["ann@"] = deque([revoked])
+            await at.post(match("2"), ["ann"])
+            await at.work()
+
+    assert 2 == len(events(lines, "sink_refused_us"))
+    assert {} == await stream.held()  # a new token is to be tried at once
+
+
+async def test_nothing_is_sent_that_may_be_another_ones(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """While the lease is not surely ours, messages wait; nobody else is blamed."""
+    ours: list[bool] = []
+    with logged("info") as lines:
+        async with office(stream, clock, held=lambda: bool(ours)) as at:
+            await at.post(match("1"), ["ann"])
+            await turns(at, lambda: len(clock.slept) > 20)
+            assert [] == at.sink.log
+            ours.append(True)
+            await at.work()
+
+    assert ["alert_settled"] == events(lines)
+
+
+async def test_who_loses_the_outbox_forgets_what_was_in_it(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """What is being sent is finished, the rest is left, and is there again later."""
+    async with office(stream, clock) as at:
+        at.sink.hanging.add("ann@")
+        await at.post(match("1"), ["ann"])
+        await at.post(match("2"), ["ann", "bob"])
+        await turns(at, lambda: len(at.sink.log) == 1)
+        await at.courier.lose()
+        at.sink.hanging.clear()
+        for _ in range(3):
+            await asyncio.sleep(0.005)
+        assert [("bob@", "governor/2/1")] == [one[1:3] for one in at.sink.log]
+
+        at.reader.begin()  # it is ours again
+        await at.work()
+
+    told = [one[1:3] for one in at.sink.log]
+    assert [("ann@", "governor/1/1"), ("ann@", "governor/2/1")] == told[1:]
+
+
+async def test_an_address_that_moved_is_followed_at_once(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """Nobody waits because a group became a supergroup; going round in circles ends."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([Moved("supergroup", "new@")])
+        at.sink.answers["bob@"] = deque([Moved("round", "bob@")] * 9)
+        await at.post(match("1"), ["ann", "bob"])
+        await at.work()
+
+        assert [("sent", "new@")] == [one[:2] for one in at.sink.log]
+        assert "dead" == (await at.outcome("1", "bob")).outcome
+    assert [] == clock.slept
+
+
+async def test_a_damaged_envelope_is_set_aside(
+    stream: Stream, clock: FakeClock, door: Door
+) -> None:
+    """It becomes a dead letter, with an error in the log, and the next one goes out."""
+    await door.call("XADD", door.key("outbox:chat:0"), "*", WIRE, b"\xc1")
+    with logged() as lines:
+        async with office(stream, clock) as at:
+            await at.post(match("1"), ["ann"])
+            await at.work()
+
+    assert 1 == len(at.sink.log)
+    assert 1 == len(await stream.dead())
+    assert ["entry_set_aside"] == events(lines, "entry_set_aside")
