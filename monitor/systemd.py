@@ -69,7 +69,8 @@ def lock_of(secret: Secret) -> Path:
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("RUNTIME_DIRECTORY")
     folder = Path(runtime or tempfile.gettempdir()) / f"monitor-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
     about = folder.lstat()
     if about.st_uid != os.getuid() or not S_ISDIR(about.st_mode):
         raise Unavailable(f"{folder} is not a folder of ours: remove it")

@@ -87,6 +87,24 @@ def test_a_second_process_is_kept_out_and_told_by_whom(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("what", ["a file", "a link"])
+def test_a_folder_of_locks_that_is_not_ours_is_refused(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where others may write, they could have laid something in our way."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = lock_of(Secret("a-token-of-tests")).parent
+    folder.rmdir()
+    if what == "a file":
+        folder.touch()
+    else:
+        (tmp_path / "theirs").mkdir()
+        folder.symlink_to(tmp_path / "theirs")
+
+    with pytest.raises(Unavailable, match="not a folder of ours"):
+        lock_of(Secret("a-token-of-tests"))
+
+
 def test_an_account_has_one_lock_that_does_not_show_it() -> None:
     """The lock of a token is the same everywhere on a machine, and tells nothing."""
     token = "123456:a-bot-of-tests"
