@@ -263,3 +263,18 @@ async def test_matches_are_read_with_their_kind(stream: Stream) -> None:
     assert [] == await drained(stream.reader(DELIVERIES, "archive"))
     with pytest.raises(KeyError):
         stream.reader("nothing", "archive")
+
+
+async def test_a_takeover_that_was_broken_off_leaves_no_disorder(
+    stream: Stream, other: Stream
+) -> None:
+    """Who takes back what another one had begun to take reads it in its order."""
+    await stream.accept("town", posts(6), "c")
+    assert 4 == len(await stream.reader(ITEMS, "filter").next(4))
+    second = other.reader(ITEMS, "filter")
+    second.begin()
+    assert 2 == len(await second.next(2))  # a page of them, and then it dies
+    third = stream.reader(ITEMS, "filter")
+    third.begin()
+
+    assert ["0", "1", "2", "3", "4", "5"] == await ids(third, 2)

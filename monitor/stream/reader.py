@@ -91,6 +91,7 @@ class Reader(Generic[T]):
         self._phase: Literal["mine", "others", "new"] = "mine"
         self._after = "-"
         self._idle = timedelta()
+        self._adopting = False  # what others left is to be ours before we go on
         self._next_look = 0.0
 
     async def next(
@@ -121,6 +122,7 @@ class Reader(Generic[T]):
         To be called when the lease of what is read has come to us.
         """
         self._idle = timedelta()
+        self._adopting = True
         self._sure = False
 
     def _start_over(self) -> None:
@@ -129,6 +131,8 @@ class Reader(Generic[T]):
 
     async def _left(self, count: int) -> list[Entry[T]]:
         """Return what was given to somebody before, page by page."""
+        if self._adopting:
+            await self._adopt(count)
         if self._phase == "new" and self._clock.monotonic() >= self._next_look:
             self._phase, self._after = "others", "-"
         while self._phase != "new":
@@ -136,6 +140,24 @@ class Reader(Generic[T]):
             if entries:
                 return entries
         return []
+
+    async def _adopt(self, count: int) -> None:
+        """
+        Make ours what others left, to be read with our own in the order of the stream.
+
+        Another one may have died while it took over from us: then what it had got so
+        far is older than what it had not.
+        """
+        size = count
+        while size == count:
+            size, last, _, lost = await self._door.run(
+                ADOPT,
+                [self.queue.name],
+                [self.group, self._owner, "others", self._after, count, 0, 0],
+            )
+            self.lost += lost
+            self._after = "(" + last.decode()
+        self._adopting, self._after = False, "-"
 
     async def _page(
         self, whose: Literal["mine", "others"], count: int
