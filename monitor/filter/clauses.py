@@ -8,8 +8,8 @@ follows it is only inserted: "угроза, объявленная утром, �
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from monitor.filter.fold import folded_words
 from monitor.filter.words import Words
@@ -84,13 +84,12 @@ ACCORDING = _begun(
 SHORTENED = _folded(
     "г с п х д м ул пос обл р-н им н т е др пр пл вул св st mr mrs ст пер тел кв"
 )
-PICTURES = 0x2600  # code points from which on nearly all are emoji or signs
+PICTURES = "\u2600"  # from here on nearly all characters are emoji or signs
 DASHES = frozenset("—–-")
 ENDS = frozenset(".!?\n;…•")
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """Words from *first* to *last*, and the number of their sentence."""
 
     first: int
@@ -226,10 +225,9 @@ class Clauses:
 
     def _ends(self, words: Words, index: int, gap: str) -> bool:
         """Whether a sentence ends before the word at *index*."""
-        marks = ENDS.intersection(gap)
-        if not marks:
-            return any(ord(c) > PICTURES for c in gap)
-        if marks == {"."} and gap.startswith("."):
+        if ENDS.isdisjoint(gap):
+            return gap != "" and max(gap) > PICTURES
+        if gap.startswith(".") and ENDS.intersection(gap) == {"."}:
             start = words.spans[index][0]
             following = words.text[start]
             short = words.folded[index - 1] in SHORTENED

@@ -97,6 +97,8 @@ def join_spaced(folded: bytes) -> bytes:
     "Т р е в о г а" is one word: its inner spaces become marks, which `spellings`
     drops.  Four letters in a row are no accident, three may be.
     """
+    if not _MAY_BE_SPACED(folded):
+        return folded
     return _SPACED.sub(lambda found: found[0].replace(b" ", _DROP), folded)
 
 
@@ -213,6 +215,7 @@ _PLAIN = _plain_characters()
 _UNUSUAL = re.compile(f"[{''.join(_ranges(_PLAIN))}]")
 _LETTER = "[а-яіїєґa-z]".encode("cp1251")
 _SPACED = re.compile(b"(?<![^ ])" + _LETTER + b"(?: " + _LETTER + b"){3,}(?![^ ])")
+_MAY_BE_SPACED = re.compile((b" " + _LETTER) * 3).search  # begins with one byte: quick
 _DROP = bytes([_MARK])
 _MARK_BYTES = bytes([_MARK, _BREVE, _DIAERESIS])
 _HAS_MARK = re.compile(b"[\x01\x03\x04]").search

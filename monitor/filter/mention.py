@@ -129,12 +129,12 @@ class Text:
     def look_around(self, mentions: Sequence[Mention]) -> None:
         """Note how each of *mentions* is written and what type stands before it."""
         left = None
-        gaps = self.words.gaps
         for mention in mentions:
             first, following = mention.first, mention.last + 1
             mention.word, mention.before = self.folded[first], self.at(first - 1)
             mention.after = self.at(following)
-            mention.gap_before, mention.gap_after = gaps[first], gaps[following]
+            mention.gap_before = self.words.gap(first)
+            mention.gap_after = self.words.gap(following)
             self.named.update(range(first, following))
             mention.capital = self.capital(first)
             mention.opening = self.opens(first)

@@ -10,7 +10,7 @@ Apostrophes and hyphens count for nothing here, for hashtags leave them out:
 "#Купянський_район", "#ІваноФранківськ".
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Generic, Literal, NamedTuple, TypeVar
 
@@ -22,7 +22,13 @@ Paradigm = Literal["ru", "uk", "en", "ru adjective", "uk adjective"]
 Fits = Callable[[bytes], bool]
 Rest = tuple[tuple[int, Fits], ...]
 
-CHANGING = 3  # letters at the end of a word that its cases may change, at most
+CHANGING: Mapping[Paradigm, int] = {  # letters at its end that cases may change
+    "ru": 3,
+    "uk": 3,
+    "en": 0,
+    "ru adjective": 2,
+    "uk adjective": 2,
+}
 LONGEST_KEY = 6  # letters; the more, the fewer names are declined for nothing
 _UNWRITTEN = b"'-"
 
@@ -66,7 +72,7 @@ class Names(Generic[T]):
 
     def add(self, name: Name[T]) -> None:
         """Look for *name* from now on."""
-        key = _key(max(name.words, key=len))
+        key = _key(max(name.words, key=len), CHANGING[name.paradigm])
         self._waiting.setdefault(key, []).append(name)
         self._declined.pop(key, None)
 
@@ -105,9 +111,9 @@ def forms_of(word: bytes, paradigm: Paradigm) -> frozenset[bytes]:
     return frozenset(fold(" ".join(forms)).translate(None, _UNWRITTEN).split())
 
 
-def _key(word: bytes) -> bytes:
+def _key(word: bytes, changing: int) -> bytes:
     """Return the beginning that all forms of *word* share."""
-    sure = len(word.partition(b"-")[0]) - CHANGING
+    sure = len(word.partition(b"-")[0]) - changing if changing else LONGEST_KEY
     return word.translate(None, _UNWRITTEN)[: max(1, min(sure, LONGEST_KEY))]
 
 
@@ -122,6 +128,8 @@ def _anchor(name: Name[T], offset: int) -> Anchor[T]:
 
 def _fits(forms: frozenset[bytes]) -> Fits:
     def fits(word: bytes) -> bool:
+        if word in forms:
+            return True
         return any(s.translate(None, _UNWRITTEN) in forms for s in spellings(word))
 
     return fits

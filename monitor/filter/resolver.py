@@ -51,7 +51,8 @@ class Resolver:
         if not mentions and region is None:
             return []
         text = Text(words)
-        _decide(text, mentions, home)
+        if mentions:
+            _decide(text, mentions, home)
         if region is not None:
             mentions += find_unnamed(text, unnamed, mentions, said, region)
             mentions.sort(key=lambda mention: mention.first)

@@ -173,6 +173,8 @@ def _all(words: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
 def _uncovered(hits: Sequence[Hit[Cue]]) -> list[Hit[Cue]]:
     """Return *hits* without those that a phrase of `without` overlaps."""
     over = [hit for hit in hits if hit.term.part == "without"]
+    if not over:
+        return list(hits)
     others = [hit for hit in hits if hit.term.part != "without"]
     return uncovered(others, over, lambda cue: cue.signal)
 

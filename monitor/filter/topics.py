@@ -55,8 +55,10 @@ def enlist(topics: Sequence[TopicEntry], index: Index[object]) -> None:
 def counted(hits: Iterable[Hit[About]]) -> list[Hit[About]]:
     """Return the hits that count and that no word of `without` covers."""
     everything = list(hits)
-    counting = [hit for hit in everything if hit.term.counts]
     covering = [hit for hit in everything if not hit.term.counts]
+    if not covering:
+        return everything
+    counting = [hit for hit in everything if hit.term.counts]
     return uncovered(counting, covering, lambda about: about.topic)
 
 

@@ -272,6 +272,9 @@ def _is_like_surname(mention: Mention) -> bool:
 
 
 _SURNAMES = tuple(end.encode("cp1251") for end in ("ский", "цкий", "ов", "ев", "ин"))
+_ADJECTIVES = tuple(
+    folded_words("ский ского ском скому ским ський ського ському ським ская ской скую")
+)
 _NEUTER = "о".encode("cp1251")
 
 
@@ -287,8 +290,7 @@ def _weigh_first_half(text: Text, mention: Mention, candidate: Candidate) -> Non
 
 
 def _adjectival(word: bytes) -> bool:
-    endings = "ский ского ском скому ским ський ського ському ским ская ской скую"
-    return word.endswith(tuple(ending.encode("cp1251") for ending in endings.split()))
+    return word.endswith(_ADJECTIVES)
 
 
 def _weigh_street(text: Text, mention: Mention, candidate: Candidate) -> None:
@@ -328,7 +330,8 @@ def hear_witnesses(mentions: Sequence[Mention], home: str) -> None:
     for mention in mentions:
         for candidate in mention.candidates:
             _hear(mention, candidate, told, regions)
-            if home and home in candidate.place.lineage:
+            place = candidate.place
+            if home and (home == place.id or home in place.within):
                 candidate.add("the source's own region", 0.8)
 
 
@@ -339,14 +342,16 @@ def _hear(
     regions: set[str],
 ) -> None:
     def witnessed(place: str) -> bool:
-        return any(ids.isdisjoint(mention.ids) for ids in told.get(place, ()))
+        if place not in told:
+            return False
+        return any(ids.isdisjoint(mention.ids) for ids in told[place])
 
     place = candidate.place
-    if witnessed(place.region) and place.kind != "region":
+    if place.kind == "region":
+        return
+    if witnessed(place.region):
         candidate.add("its region is spoken of", 1.5)
         if any(witnessed(above) for above in place.within[:-2]):
             candidate.add("its district is spoken of", 1.0)
-    elif place.kind != "region" and any(
-        witnessed(region) for region in regions if region != place.region
-    ):
+    elif any(witnessed(region) for region in regions if region != place.region):
         candidate.add("another region is spoken of", -0.5)

@@ -15,6 +15,7 @@ Words that mean nothing to anybody are remembered, and then cost one set differe
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
 
 from monitor.filter.fold import fold, folded_words, spellings
@@ -25,6 +26,7 @@ REMEMBERED = 200_000  # distinct words; a busy month of a hundred channels has f
 SHORTEST_PREFIX = 3  # letters before a `*`; "а*" would be every other word
 SHORTEST_PIECE = 4  # letters of half a hyphenated word that are looked up by themselves
 
+Span = tuple[int, int]
 T = TypeVar("T")
 
 
@@ -65,22 +67,32 @@ class Words:
     Attributes:
         text: As it was published.
         folded: Each word in matchable form.
-        spans: Where each of them stands in the text.
     """
 
-    __slots__ = ("_gaps", "folded", "spans", "text")
+    __slots__ = ("_gaps", "_spans", "folded", "text")
 
     def __init__(
-        self, text: str, folded: list[bytes], spans: list[tuple[int, int]]
+        self, text: str, folded: list[bytes], spans: list[Span] | bytes
     ) -> None:
         self.text = text
         self.folded = folded
-        self.spans = spans
+        self._spans = spans  # or the folded text, as long as nobody asks
         self._gaps: list[str] = []
+
+    @property
+    def spans(self) -> list[Span]:
+        """Where each word stands in the text."""
+        if isinstance(self._spans, bytes):
+            self._spans = _spans(self._spans)
+        return self._spans
 
     def gap(self, index: int) -> str:
         """Return what stands between the word at *index* and the one before it."""
-        return self.gaps[index] if index >= 0 else ""
+        if self._gaps:
+            return self._gaps[index]
+        start = self.spans[index - 1][1] if index > 0 else 0
+        end = self.spans[index][0] if index < len(self.spans) else len(self.text)
+        return self.text[start:end]
 
     @property
     def gaps(self) -> list[str]:
@@ -169,9 +181,10 @@ class Index(Generic[T]):
         *folded* is the text in matchable form, where the caller has it already.
         """
         folded = fold(text) if folded is None else folded
-        matters = False
-        for word in set(folded.split()) - self._dull:
-            matters = word in self._learned or self._matters(word) or matters
+        live = set(folded.split()) - self._dull
+        matters = not live.isdisjoint(self._learned)
+        for word in live.difference(self._learned):
+            matters = self._matters(word) or matters
         return self._cut(text, folded) if matters else None
 
     def find(self, words: Words) -> list[Hit[T]]:
@@ -248,25 +261,40 @@ class Index(Generic[T]):
         return pieces if len(pieces) > 1 or word.count(b"-") == 1 else []
 
     def _cut(self, text: str, folded: bytes) -> Words:
+        words = folded.split()
+        if b"-" in folded:
+            return self._cut_hyphens(text, words, _spans(folded))
+        return Words(text, words, folded)
+
+    def _cut_hyphens(self, text: str, words: list[bytes], spans: list[Span]) -> Words:
+        """Cut those hyphenated words whose halves mean something, and they do not."""
         kept: list[bytes] = []
-        spans: list[tuple[int, int]] = []
-        start = 0
-        for word in folded.split(b" "):
-            end = start + len(word)
+        places: list[Span] = []
+        for word, (start, end) in zip(words, spans, strict=True):
             if b"-" in word and (pieces := self._live_pieces(word)):
                 kept += [piece for piece, _, _ in pieces]
-                spans += [(start + first, start + last) for _, first, last in pieces]
-            elif word:
+                places += [(start + first, start + last) for _, first, last in pieces]
+            else:
                 kept.append(word)
-                spans.append((start, end))
-            start = end + 1
-        return Words(text, kept, spans)
+                places.append((start, end))
+        return Words(text, kept, places)
 
     def _live_pieces(self, word: bytes) -> list[tuple[bytes, int, int]]:
         self._matters(word)  # only what means nothing as a whole is cut
         if word in self._learned or word in self._dull:
             return []
         return self._pieces(word)
+
+
+def _spans(folded: bytes) -> list[Span]:
+    """Return where the words of a *folded* text stand."""
+    pieces = folded.split(b" ")
+    ends = accumulate(map(len, pieces))
+    return [
+        (end + spaces - len(word), end + spaces)
+        for spaces, (word, end) in enumerate(zip(pieces, ends, strict=True))
+        if word
+    ]
 
 
 def _anchored(phrase: Phrase, term: T) -> tuple[int, Anchor[T]]:

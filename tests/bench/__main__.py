@@ -12,12 +12,14 @@ import sys
 from datetime import UTC, datetime
 
 from tests.bench import archive, daemon, stream
+from tests.bench.filter import measure as measure_filter
 
 
 def main() -> None:
     """Measure, and print the table."""
     parts = {
         "stream": lambda: asyncio.run(stream.measure()),
+        "filter": measure_filter,
         "archive": archive.measure,
         "daemon": daemon.measure,
     }
