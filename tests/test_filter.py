@@ -263,6 +263,28 @@ def test_a_hostile_megabyte_is_bounded(text: str) -> None:
     assert time.process_time() - start < SLOWEST
 
 
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("", 0),
+        ("🔴" * 1_000_000, 0),
+        ("Белгород, Шебекино, Козинка, Алексеевка, Никольское. " * 2000, 9),
+        ("над областью, в регионе, " * 5000, 1),
+        ("а " * 500_000, 0),
+        ("Б е л г о р о д " * 60_000, 1),
+    ],
+    ids=["empty", "emoji", "names", "unnamed", "letters", "spaced"],
+)
+def test_extremes_are_answered(text: str, most: int) -> None:
+    """Nothing, only pictures, and ten thousand places are read and explained."""
+    start = time.process_time()
+    reading = small().read(post(text), origin("RU-BEL"))
+
+    assert len(reading.places) <= most
+    assert list(small().explain(post(text[:5000]), origin("RU-BEL")))
+    assert time.process_time() - start < 5 * SLOWEST
+
+
 def test_a_text_of_nothing_but_claims_is_bounded() -> None:
     """Sixty thousand characters that claim and deny take a second at most."""
     text = "отбой опасность не снята, Белгород если сирена " * 1300

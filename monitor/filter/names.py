@@ -113,7 +113,8 @@ def forms_of(word: bytes, paradigm: Paradigm) -> frozenset[bytes]:
 
 def _key(word: bytes, changing: int) -> bytes:
     """Return the beginning that all forms of *word* share."""
-    sure = len(word.partition(b"-")[0]) - changing if changing else LONGEST_KEY
+    first = word.partition(b"-")[0].translate(None, _UNWRITTEN)
+    sure = len(first) - changing if changing else LONGEST_KEY
     return word.translate(None, _UNWRITTEN)[: max(1, min(sure, LONGEST_KEY))]
 
 

@@ -21,7 +21,7 @@ from monitor.filter.weights import hear_witnesses, weigh
 from monitor.filter.words import Hit, Words
 from monitor.item import Place
 
-MOST_MENTIONS = 2000  # of one text; the longest list of places known has 200
+MOST_MENTIONS = 800  # of one text; the longest list of places known has 200
 CLOSE = 0.3  # candidates nearer than this cannot be told apart
 
 
@@ -54,7 +54,9 @@ class Resolver:
         if mentions:
             _decide(text, mentions, home)
         if region is not None:
-            mentions += find_unnamed(text, unnamed, mentions, said, region)
+            mentions += find_unnamed(
+                text, unnamed[:MOST_MENTIONS], mentions, said, region
+            )
             mentions.sort(key=lambda mention: mention.first)
         return mentions
 
