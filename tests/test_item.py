@@ -37,13 +37,13 @@ moments = st.datetimes(
     min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30),  # noqa: DTZ001 - hypothesis adds the zone
     timezones=st.just(UTC),
 )  # fmt: skip
-texts = st.text(max_size=60)
-spans = st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 9999)), max_size=3)
+texts = st.text(max_size=12)
+spans = st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 9999)), max_size=2)
 
 
 def tuples(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Return short tuples of such values."""
-    return st.lists(strategy, max_size=3).map(tuple)
+    return st.lists(strategy, max_size=2).map(tuple)
 
 
 media = st.builds(Media, kind=st.sampled_from(get_args(MediaKind)), url=texts)
@@ -84,7 +84,7 @@ NOW = datetime(2023, 5, 24, 6, 12, tzinfo=UTC)
 POST = Item(source="governor", id="1", published=NOW, seen=NOW, text="siren")
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(values)
 def test_json_gives_back_what_it_was_given(value: Any) -> None:
     """Every value comes back equal, as one line, and to the byte the second time."""
@@ -96,14 +96,14 @@ def test_json_gives_back_what_it_was_given(value: Any) -> None:
     assert b"\n" not in line
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(values)
 def test_the_wire_gives_back_what_it_was_given(value: Any) -> None:
     """Every value comes back equal from the one field of a stream entry."""
     assert value == from_wire({WIRE: to_wire(value)}, type(value))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(items, st.integers(1, 2**32 - 1), st.sampled_from(get_args(Change)))
 def test_an_item_cut_for_the_stream_is_whole_again(
     item: Item, version: int, change: Change
