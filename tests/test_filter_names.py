@@ -56,7 +56,7 @@ def missed(names: Names[object], name: Name[object]) -> Iterator[bytes]:
 def test_every_form_finds_its_name(listed: list[tuple[str, Paradigm]]) -> None:
     """Whatever a name ends in, its beginning leads to it from each of its forms."""
     names: Names[object] = Names()
-    given_names = [
+    given_names: list[Name[object]] = [
         Name((fold(word),), paradigm, number)
         for number, (word, paradigm) in enumerate(listed)
     ]

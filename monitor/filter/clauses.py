@@ -31,8 +31,8 @@ WANTING = _folded("без нет without")  # what they deny is no advice
 NOUGHT = _folded("нет немає нема none no")  # denies what stands before it, too
 UNDONE = _begun(  # after "не" or "not": what was not done to what stands before it
     "был было объявл введен вводил звуч зафиксир обнаруж подтверд поступ наблюд выявл"
-    " фикс оказ постра имее оголо зафікс виявл підтверд було бул declared confirmed"
-    " reported been"
+    " замеч поміче фикс оказ постра имее оголо зафікс виявл підтверд було бул declared"
+    " confirmed reported been"
 )
 FUTURE = _begun(
     "будет будут прозвуч зазвуч сообщим сообщат сообщу сообщит объявят оповест дадут"

@@ -94,6 +94,7 @@ class Claim(NamedTuple):
     first: int
     last: int
     whole: bool = True  # said by one phrase, not by a pair
+    second: int = 0  # where the second half of a pair begins
     advice: bool = False
     fallen: str = ""
 
@@ -189,7 +190,8 @@ def _paired(hits: Sequence[Hit[Cue]], clauses: Clauses) -> Iterable[Claim]:
         if hit.term.part == "thing":
             for fate in fates.get(_room(hit, clauses), [])[:MOST_FATES]:
                 first, last = min(hit.first, fate.first), max(hit.last, fate.last)
-                yield Claim(hit.term.signal, first, last, whole=False)
+                second = max(hit.first, fate.first)
+                yield Claim(hit.term.signal, first, last, whole=False, second=second)
     yield from _continued(hits, clauses)
 
 
@@ -235,6 +237,8 @@ def _denied(claim: Claim, clauses: Clauses) -> str:
     else:
         undone = _negates(after) and starts_like(after, UNDONE)
         by = NEGATIONS - WANTING if claim.advice else NEGATIONS
+        if not claim.whole:  # "дроны над городом не замечены"
+            before = [*before, clauses.words[claim.second - 1]]
         denied = _negates(before, by) or undone or _negates(after[:4], NOUGHT)
     return "denied" if denied else ""
 
