@@ -385,8 +385,8 @@ async def given(redis: str) -> None:
         item=item.key, subscriber="ann", sink="chat", outcome="delivered", at=NOW
     )
     values = (item, Match(item=item, reading=Reading()), delivery)
-    for queue, value in zip(QUEUES, values, strict=True):
-        await door.call("XADD", door.key(queue.name), "*", WIRE, to_wire(value))
+    for queue, value in zip(("items", "matches", "deliveries"), values, strict=True):
+        await door.call("XADD", door.key(queue), "*", WIRE, to_wire(value))
     await door.aclose()
 
 
