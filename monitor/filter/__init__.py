@@ -2,8 +2,10 @@
 What matters: pure functions from a post to what it says and which rules it meets.
 
     fold      text to matchable form            inflect    names in all their cases
-    words     the one index of everything       places     which places there are
-    resolver  which of them a text means        topics, signal, language
+    words     the one index of everything       names      of which some are declined
+    places    which places there are            mention    how a text writes of them
+    weights   what speaks for and against       resolver   which of them it means
+    unnamed   "the region" that all know        topics, signal, language
     reader    one text, read once               rules      which rules it meets
     problems  what is wrong with the settings   explain    why
 

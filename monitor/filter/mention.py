@@ -5,7 +5,7 @@ A mention is some words that may name a place, and the places that they may name
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -104,10 +104,12 @@ class Text:
     Attributes:
         spoken_of: For each region, the names with a capital that may lie in it.
         named: The numbers of all words that may name a place.
+        said: The numbers of words at which a warning or a report begins.
     """
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, said: Collection[int] = ()) -> None:
         self.words = words
+        self.said = said
         self.folded = words.folded
         self.spoken_of: dict[str, set[frozenset[str]]] = {}
         self.named: set[int] = set()

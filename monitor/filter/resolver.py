@@ -47,16 +47,14 @@ class Resolver:
             said: The numbers of words at which a warning or a report begins.
         """
         mentions = list(islice(_mentions(hits), MOST_MENTIONS))
-        region = self.gazetteer.region_of(home) if unnamed else None
-        if not mentions and region is None:
+        if not mentions and not (home and unnamed):
             return []
-        text = Text(words)
+        text = Text(words, said)
         if mentions:
             _decide(text, mentions, home)
-        if region is not None:
-            mentions += find_unnamed(
-                text, unnamed[:MOST_MENTIONS], mentions, said, region
-            )
+        if unnamed:
+            some = unnamed[:MOST_MENTIONS]
+            mentions += find_unnamed(text, some, mentions, home, self.gazetteer)
             mentions.sort(key=lambda mention: mention.first)
         return mentions
 

@@ -4,16 +4,17 @@ A region that is not named, for everybody who reads the channel knows which: "н
 
 It is the region of the source, said where something is and nothing else: "губернатор
 области" tells no place, "в области культуры" and "область поиска" are no regions,
-and a text that names another region goes on speaking of that one.
+and a text that names another region goes on speaking of that one.  "Сумы и область"
+names its region by the town.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from monitor.filter import surroundings as around
 from monitor.filter.fold import folded_words
 from monitor.filter.mention import SPACES, Candidate, Mention, Text
-from monitor.filter.places import Named, Node
+from monitor.filter.places import Gazetteer, Named, Node
 from monitor.filter.predicates import begins_statement
 from monitor.filter.words import Hit, Index, Part
 
@@ -67,44 +68,57 @@ def enlist(index: Index[object]) -> None:
 
 def find_unnamed(
     text: Text,
-    hits: Iterable[Hit[Unnamed]],
+    hits: Sequence[Hit[Unnamed]],
     mentions: Sequence[Mention],
-    said: Collection[int],
-    home: Node,
+    home: str,
+    gazetteer: Gazetteer,
 ) -> list[Mention]:
     """
-    Return a mention of *home*, a region, for each word that means it.
+    Return a mention of a region for each word that means it.
 
     Args:
         mentions: The names in the text, decided.
-        said: The numbers of words at which a warning or a report begins.
+        home: The home of the source, or nothing.
     """
-    if any(m.choice and not _within(m.choice[0], home) for m in mentions):
-        return []
+    ends = {m.end: gazetteer.region_of(m.choice[0]) for m in mentions if m.choice}
     taken = {i for m in mentions for i in range(m.first, m.end + 1)}
-    own = frozenset(folded_words(home.name))
-    return [
-        _mention(hit.first, home)
-        for hit in hits
-        if hit.first not in taken
-        and (hit.term.any_home or not own.isdisjoint(hit.term.forms))
-        and _tells_where(text, hit.first, said)
+    free = [hit for hit in hits if hit.first not in taken]
+    beside = [
+        _mention(hit.first, region, "beside a town of it")
+        for hit in free
+        if text.at(hit.first - 1) in around.AND
+        and (region := ends.get(hit.first - 2)) is not None
+        and _is_called(region, hit.term)
+        and not _names_another(text, hit.first)
     ]
+    own = gazetteer.region_of(home)
+    if own is None or any(m.choice and not _within(m.choice[0], own) for m in mentions):
+        return beside
+    return beside + [
+        _mention(hit.first, own, "unnamed, so that of the source")
+        for hit in free
+        if _is_called(own, hit.term) and _tells_where(text, hit.first)
+    ]
+
+
+def _is_called(region: Node, kind: Unnamed) -> bool:
+    """Whether *region* is an область, край and so on."""
+    return kind.any_home or not kind.forms.isdisjoint(folded_words(region.name))
 
 
 def _within(place: str, home: Node) -> bool:
     return place == home.id or place.startswith(f"{home.id}.") or place in home.within
 
 
-def _mention(index: int, home: Node) -> Mention:
-    candidate = Candidate(Named(home, "name", b""))
-    candidate.add("unnamed, so that of the source", SURE)
+def _mention(index: int, region: Node, why: str) -> Mention:
+    candidate = Candidate(Named(region, "name", b""))
+    candidate.add(why, SURE)
     mention = Mention(index, index, [candidate], end=index)
-    mention.choice = (home.id, SURE)
+    mention.choice = (region.id, SURE)
     return mention
 
 
-def _tells_where(text: Text, index: int, said: Collection[int]) -> bool:
+def _tells_where(text: Text, index: int) -> bool:
     """Whether the word at *index* says where: "над всей областью", "юг области"."""
     before = index - 1
     while text.at(before) in OWN:
@@ -114,7 +128,7 @@ def _tells_where(text: Text, index: int, said: Collection[int]) -> bool:
         return False
     if word in ABOVE or word.startswith(GROUND):
         return True
-    return word in DIRECT and (not alone or _is_free(text, index + 1, said))
+    return word in DIRECT and (not alone or _is_free(text, index + 1))
 
 
 def _names_another(text: Text, index: int) -> bool:
@@ -127,11 +141,11 @@ def _names_another(text: Text, index: int) -> bool:
     )
 
 
-def _is_free(text: Text, index: int, said: Collection[int]) -> bool:
+def _is_free(text: Text, index: int) -> bool:
     """Whether the word at *index* is not what "в области" is the field of."""
     word = text.at(index)
     return (
-        index in said
+        index in text.said
         or text.words.gap(index) not in SPACES
         or word in around.PREPOSITIONS
         or word in around.AND
