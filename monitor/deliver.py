@@ -116,7 +116,9 @@ class Courier:
         self._begun = False
         self._refused = False  # the sink takes nothing of us, and that was told
         self._failing: set[str] = set()  # recipients whose sends have to be repeated
+        self._closed: dict[str, str] = {}  # recipients, and why they are parked, if so
         self._parked: dict[str, float] = {}  # and until when they are left alone
+        self._moves: dict[str, str] = {}  # addresses, and what they are called now
         self._subscribers: Mapping[str, Subscriber] = {}
         self._origins: Mapping[str, Origin] = {}
         self._names: Mapping[str, str] = {}
@@ -183,6 +185,8 @@ class Courier:
         self._open.clear()
         self._queues.clear()
         self._failing.clear()
+        self._closed.clear()
+        self._moves.clear()
         self._stopping = self._begun = False
 
     async def _recall(self) -> None:
@@ -270,10 +274,8 @@ class Courier:
         if subscriber is None:
             await self._settle(opened, name, "suppressed", why="no longer subscribed")
             return
-        post = envelope.match.item.post
-        told = (await self._stream.told(post, [name])).get(name)
-        todo = step(envelope, name, told)
-        parked = await self._stream.parked(self.sink.name, name)
+        todo = step(envelope, name, await self._told(opened, name))
+        parked = await self._why_parked(name)
         leave = parked and self._rests(name) and not envelope.again
         if leave and todo.action in ("send", "edit"):
             todo = Step("suppress", why=f"the address is parked: {parked}")
@@ -283,6 +285,23 @@ class Courier:
             await self._settle(opened, name, "suppressed", why=todo.why)
         else:
             await self._tell(opened, subscriber, todo, parked=bool(parked))
+
+    async def _told(self, opened: _Open, name: str) -> Delivery | None:
+        """Return what *name* was told of the post before."""
+        post = opened.envelope.match.item.post
+        return (await self._stream.told(post, [name])).get(name)
+
+    async def _why_parked(self, name: str) -> str:
+        """Return why *name* is parked; only the owner of the outbox parks anybody."""
+        if name not in self._closed:
+            self._closed[name] = await self._stream.parked(self.sink.name, name)
+        return self._closed[name]
+
+    async def _address(self, to: str) -> str:
+        """Return what *to* is called now; only the owner of the outbox notes moves."""
+        if to not in self._moves:
+            self._moves[to] = await self._stream.moved(self.sink.name, to)
+        return self._moves[to]
 
     def _rests(self, name: str) -> bool:
         """Return whether a parked address is left alone, for it was tried of late."""
@@ -311,10 +330,11 @@ class Courier:
         """Send or edit where the subscriber is now, wherever they moved."""
         name = subscriber.name
         for _ in range(MOVES):
-            to = await self._stream.moved(self.sink.name, subscriber.to)
+            to = await self._address(subscriber.to)
             try:
                 return await self._in_turn(alert, to, name, todo)
             except Moved as moved:
+                self._moves.pop(subscriber.to)
                 await self._stream.move(self.sink.name, subscriber.to, moved.address)
                 self._log.warning("address_moved", subscriber=name)
             except Away:
@@ -350,12 +370,14 @@ class Courier:
             raise Transient(str(refusal), DEAD_SINK_WAIT, everywhere=True) from None
         self._log.warning("address_parked", subscriber=name, why=str(refusal))
         self._parked[name] = self._clock.monotonic() + PARKED.total_seconds()
+        self._closed[name] = str(refusal)
         await self._stream.park(self.sink.name, name, str(refusal))
         await self._settle(opened, name, "dead", why=str(refusal))
 
     async def _reopen(self, name: str) -> None:
         """Note that an address takes messages again."""
         self._parked.pop(name, None)
+        self._closed[name] = ""
         self._log.info("address_open_again", subscriber=name)
         with suppress(Transient):  # the message is out: to fail now would repeat it
             await self._stream.unpark(self.sink.name, name)

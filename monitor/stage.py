@@ -19,6 +19,7 @@ from monitor.stream import Stream
 from monitor.waiting import unless
 
 LEASE = timedelta(seconds=30)  # a dead owner's work is taken over after it
+RENEWAL = timedelta(seconds=10)  # a lease is a write to the disk; not at every turn
 SENDING = timedelta(seconds=30)  # the longest that a message is on its way: `Web`
 STANDBY = timedelta(seconds=1)  # between two looks at a lease that another holds
 FIRST_WAIT = timedelta(milliseconds=200)
@@ -55,12 +56,15 @@ class Lease:
 
     async def keep(self) -> bool:
         """
-        Take or renew it; return False while another instance has it.
+        Take it, or renew it in time; return False while another instance has it.
 
         Raises:
             Away, Unavailable: as for `Stream.take`; it ends by itself, see `held`.
         """
         asked = self._clock.monotonic()
+        if self.ours and self._until - asked > (LEASE - RENEWAL).total_seconds():
+            await asyncio.sleep(0)  # the others, too, even if a turn never waits
+            return True
         self.ours = await self._stream.take(self.name, LEASE + self._tail)
         self._until = asked + LEASE.total_seconds() if self.ours else 0.0
         return self.ours

@@ -11,7 +11,7 @@ import pytest
 from monitor.errors import Away, Transient, Unavailable
 from monitor.health import LONGEST, Health
 from monitor.item import Item
-from monitor.stage import LEASE, LONGEST_WAIT, Lease, Stage, Stages
+from monitor.stage import LEASE, LONGEST_WAIT, RENEWAL, Lease, Stage, Stages
 from monitor.stream import ITEMS, Entry, Stream
 from monitor.stream.door import Door
 from tests.clock import FakeClock
@@ -236,6 +236,7 @@ async def test_who_lost_a_lease_lets_go_of_the_work(
             await until(lambda: len(told) > 2)
             await door.call("DEL", door.key("lease:filter"))  # it expired, and …
             await other.take("filter", timedelta(minutes=1))
+            clock.advance(RENEWAL)
             await until(lambda: "lose" in told)
             assert not lease.held()
             await other.release("filter")
