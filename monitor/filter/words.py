@@ -40,7 +40,9 @@ class Part:
     def takes(self, word: bytes) -> bool:
         """Whether the folded *word* can stand here."""
         if self.prefix:
-            return any(form.startswith(self.prefix) for form in spellings(word))
+            return word.startswith(self.prefix) or any(
+                form.startswith(self.prefix) for form in spellings(word)
+            )
         return word in self.forms or not self.forms.isdisjoint(spellings(word))
 
     @property
