@@ -20,7 +20,7 @@ from monitor.stream.archive import Archive
 from monitor.stream.dayfile import Damaged
 
 HOT = timedelta(days=90)  # how long the archive is searched without its day files
-SEEN = timedelta(days=30)  # how long a post may be away before it is new again
+SEEN = timedelta(days=30)  # for so long a source may hide a post and show it again
 
 
 class House:
@@ -72,14 +72,11 @@ class House:
         """Write the finished days, and forget what is long past; once a day."""
         today = self._clock.now().date()
         try:
-            await self._forget(sources, today - SEEN)
+            for source in sources:
+                await self._stream.forget(source, SEEN)
             await self._file(today)
         except (Transient, Unavailable) as failure:  # nothing is lost by tomorrow
             self._log.error("house_not_kept", why=str(failure))
-
-    async def _forget(self, sources: Iterable[str], before: date) -> None:
-        for source in sources:
-            await self._stream.forget(source, before)
 
     async def _file(self, today: date) -> None:
         rolled = await asyncio.to_thread(self.archive.roll, today)

@@ -10,6 +10,7 @@ from monitor.house import HOT, SEEN, House
 from monitor.stream import ITEMS, Stream
 from monitor.stream.archive import BASE
 from monitor.stream.dayfile import Damaged
+from monitor.stream.upkeep import SHOWN
 from tests.archived import EVER
 from tests.clock import FakeClock
 from tests.parts import events, logged, post
@@ -47,16 +48,21 @@ async def test_finished_days_are_written(
 async def test_what_was_long_unseen_is_forgotten(
     stream: Stream, clock: FakeClock, tmp_path: Path
 ) -> None:
-    """A post that was away for a month is new again, one seen of late is not."""
+    """Of a busy source a post that was away for a month is new again, no other is."""
     house = House(tmp_path, stream, clock)
     await stream.accept("governor", [post("1")], "c")
+    await stream.accept("quiet", [post("1")], "c")
     clock.advance(SEEN - DAY)
-    await stream.accept("governor", [post("2")], "c")
+    many = [post(str(n)) for n in range(2, 2 + SHOWN)]
+    await stream.accept("governor", many, "c")
     clock.advance(2 * DAY)
-    await house.keep(["governor"])
+    await stream.accept("governor", many[:1], "c")
+    await house.keep(["governor", "quiet"])
     again = await stream.accept("governor", [post("1"), post("2")], "c")
+    quiet = await stream.accept("quiet", [post("1")], "c")
 
     assert (1, 1) == (again.new, again.unchanged)
+    assert 1 == quiet.unchanged
     house.close()
 
 

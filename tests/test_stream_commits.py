@@ -10,7 +10,6 @@ from monitor.item import (
     WIRE,
     Delivery,
     Item,
-    Match,
     Media,
     Outcome,
     content_hash,
@@ -27,7 +26,6 @@ from monitor.stream import (
 )
 from monitor.stream.commits import Plan
 from monitor.stream.door import Door
-from tests.clock import FakeClock
 from tests.stream_values import (
     NOW,
     delivery,
@@ -287,20 +285,6 @@ async def test_an_edit_away_from_danger_is_passed_on_once_it_mattered(
     assert ("danger",) == correction.was.rules
 
 
-async def test_what_is_new_again_corrects_nothing(
-    stream: Stream, clock: FakeClock
-) -> None:
-    """A post that was forgotten and returns is an alert of its own."""
-    await matched(stream, [post("1")])
-    clock.advance(timedelta(days=2))
-    await stream.forget("town", clock.now().date())
-
-    *_, again = await matched(stream, [post("1")])
-
-    assert isinstance(again.value, Match)
-    assert ("new", None) == (again.value.item.change, again.was)
-
-
 async def test_what_mattered_is_known_for_two_weeks(stream: Stream, door: Door) -> None:
     """The match that a correction would correct is kept for 14 days."""
     await matched(stream, [post("1")])
@@ -403,35 +387,6 @@ async def test_the_ledger_shows_what_reached_somebody(
 
     assert {"ann": all_[shown]} == await stream.told("town/1", ["ann"])
     assert [all_[n] for n in written] == await everything(door, DELIVERIES)
-
-
-async def test_seen_days_follow_the_posts(
-    stream: Stream, door: Door, clock: FakeClock
-) -> None:
-    """A post that is still listed is not forgotten, one that is not is."""
-    await stream.accept("town", [post("1"), post("2")], "c")
-    clock.advance(timedelta(days=40))
-    await stream.accept("town", [post("1")], "c")
-
-    forgotten = await stream.forget("town", (clock.now() - timedelta(days=30)).date())
-
-    assert 1 == forgotten
-    assert [b"1"] == await door.call("HKEYS", door.key("seen:town"))
-    assert Accepted(new=1, unchanged=1) == await stream.accept(
-        "town", [post("1"), post("2")], "c"
-    )
-
-
-async def test_a_clock_set_back_forgets_nothing(
-    stream: Stream, clock: FakeClock
-) -> None:
-    """The last day a post was seen does not go back with the clock."""
-    await stream.accept("town", [post("1"), post("2")], "c")
-    today = clock.now().date()
-    clock.turn(-timedelta(days=100))
-    await stream.accept("town", [post("1"), post("2", "changed")], "c")
-
-    assert 0 == await stream.forget("town", today)
 
 
 async def pending(stream: Stream, queue: str, group: str) -> int:

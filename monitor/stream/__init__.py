@@ -349,13 +349,16 @@ class Stream:
         """
         return await upkeep.trim(self._door, QUEUES)
 
-    async def forget(self, source: str, before: date) -> int:
+    async def forget(self, source: str, unseen: timedelta) -> int:
         """
-        Forget the posts of *source* not seen since *before*; return how many.
+        Forget what *source* has not shown for so many days; return how many posts.
 
-        One of them that is met again is new.
+        One of them that is met again is new.  So the days count back from the last one
+        on which it showed anything, and its newest thousand posts are always kept: a
+        source that was quiet, off or broken for months may show them all again.
         """
-        return await upkeep.forget(self._door, source, _day(before))
+        today = _day(self._clock.now().date())
+        return await upkeep.forget(self._door, source, today, unseen.days)
 
     async def lanes(self) -> list[Queue[Envelope]]:
         """Return the outboxes that were ever used, whatever sinks there are now."""

@@ -1,7 +1,7 @@
 """Upkeep: what may go goes, and how much lies where."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from monitor.stream.queues import Queue
 
 TRIM, FORGET, DEPTHS = Script("trim"), Script("forget"), Script("depths")
 PAGE = 1000  # ids a step: the server serves nobody else meanwhile
+SHOWN = 1000  # posts that a source may show again; a feed is read up to its newest 500
 SEEN = struct.Struct(">I8sHB")  # version, content hash, day last seen, gone
 
 
@@ -40,24 +41,43 @@ async def trim(door: Door, queues: Sequence[Queue[Any]]) -> int:
     return removed
 
 
-async def forget(door: Door, source: str, day: int) -> int:
-    """Forget the posts of *source* that were last seen before *day*."""
+async def forget(door: Door, source: str, today: int, days: int) -> int:
+    """Forget what *source* has not shown for so many days; see `Stream.forget`."""
+    last = await _last_seen(door, source)
+    first = first_kept(last.values(), today, days)
+    old = [id_ for id_, day in last.items() if day < first]
     forgotten = 0
-    cursor = b"0"
-    while True:
-        cursor, flat = await door.call(
-            "HSCAN", door.key(f"seen:{source}"), cursor, "COUNT", PAGE
-        )
-        old = [
-            id_
-            for id_, seen in zip(flat[::2], flat[1::2], strict=True)
-            if SEEN.unpack(seen)[2] < day
-        ]
-        for start in range(0, len(old), PAGE):
-            page = old[start : start + PAGE]
-            forgotten += await door.run(FORGET, [f"seen:{source}"], [day, *page])
-        if cursor == b"0":
-            return forgotten
+    for start in range(0, len(old), PAGE):
+        page = old[start : start + PAGE]
+        forgotten += await door.run(FORGET, [f"seen:{source}"], [first, *page])
+    return forgotten
+
+
+async def _last_seen(door: Door, source: str) -> dict[bytes, int]:
+    """Return on which day each post of *source* was last seen."""
+    last: dict[bytes, int] = {}
+    cursor, key = b"", door.key(f"seen:{source}")
+    while cursor != b"0":
+        cursor, flat = await door.call("HSCAN", key, cursor or 0, "COUNT", PAGE)
+        for id_, seen in zip(flat[::2], flat[1::2], strict=True):
+            last[id_] = SEEN.unpack(seen)[2]
+    return last
+
+
+def first_kept(last: Collection[int], today: int, days: int) -> int:
+    """
+    Return the first day whose posts are kept.
+
+    It is counted back from when the source last showed something, as one that is quiet
+    or was off shows its past again; but a clock that was ahead once does not count.
+
+    Args:
+        last: On which day each post was last seen.
+    """
+    if len(last) <= SHOWN:
+        return 0
+    newest_first = sorted(last, reverse=True)
+    return min(newest_first[SHOWN - 1], min(newest_first[0], today) - days)
 
 
 async def depths(door: Door, queues: Sequence[Queue[Any]]) -> list[Depth]:
