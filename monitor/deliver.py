@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
 
 from monitor import log
+from monitor.addresses import Addresses
 from monitor.alert import Alert, Sink, Subscriber
 from monitor.alert.pace import Pacer
+from monitor.alert.step import Step, step
 from monitor.clock import Clock
 from monitor.errors import Away, Gone, Moved, Rejected, Transient, Unavailable
 from monitor.item import Delivery, Envelope, Origin, Outcome
@@ -29,46 +30,16 @@ from monitor.web import Web
 
 IN_FLIGHT = 8  # httpx slows down with every further connection of one client
 LOOK_AHEAD = 2_000  # jobs in memory; more stay in the outbox
+SHARE = 100  # jobs of one recipient that count for it: who hangs holds up nobody else
 BLOCK = timedelta(seconds=2)  # until the lease has to be renewed
 TRIES = 5  # of what nobody foresaw, before it is set aside
+RELOADS = timedelta(minutes=1)  # until all roles have taken up a configuration
+GIVE_UP = timedelta(minutes=10)  # on what the sink refuses while it takes others
 MOVES = 3  # of an address within one delivery; who says more goes round in circles
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(minutes=1)  # so soon after an outage everyone is told
 DEAD_SINK_WAIT = timedelta(minutes=10)  # until a sink that refused us is asked again
-PARKED = timedelta(hours=24)  # until an address that was closed to us is tried again
 PATIENCE = timedelta(seconds=7)  # with what is being sent when we have to stop
-
-Action = Literal["send", "edit", "suppress", "done"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What to do for one recipient, and why."""
-
-    action: Action
-    message: str = ""
-    why: str = ""
-
-
-def step(envelope: Envelope, recipient: str, told: Delivery | None) -> Step:
-    """
-    Return what to do for *recipient*, given what they were *told* of the post.
-
-    A correction changes the message that was sent.  Those who never got one are
-    told only if the new wording concerns them by itself.
-    """
-    item = envelope.match.item
-    reached = told is not None and told.outcome in ("delivered", "edited")
-    known = told is not None and int(told.item.rpartition("/")[2]) >= item.version
-    if known and (reached or not envelope.again):
-        return Step("done")
-    if envelope.was is None:
-        return Step("send")
-    if told and told.message and reached:
-        return Step("edit", told.message)
-    if recipient in envelope.newly or envelope.again:
-        return Step("send")
-    return Step("suppress", why="was not told of the post before")
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +50,17 @@ class _Open:
     envelope: Envelope
     left: set[str]
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Which message was taken, and a digest of the address it lies at."""
+
+    message: str = ""
+    address: str = ""
+
+
+NO_RECEIPT = Receipt()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +97,10 @@ class Courier:
         self._stopping = False
         self._begun = False
         self._refused = False  # the sink takes nothing of us, and that was told
+        self._took = 0.0  # when the sink last took a message
         self._failing: set[str] = set()  # recipients whose sends have to be repeated
-        self._closed: dict[str, str] = {}  # recipients, and why they are parked, if so
-        self._parked: dict[str, float] = {}  # and until when they are left alone
-        self._moves: dict[str, str] = {}  # addresses, and what they are called now
+        self._strangers: dict[str, float] = {}  # names we do not know, and since when
+        self._addresses = Addresses(sink.name, stream, clock)
         self._subscribers: Mapping[str, Subscriber] = {}
         self._origins: Mapping[str, Origin] = {}
         self._names: Mapping[str, str] = {}
@@ -135,10 +117,12 @@ class Courier:
         Addresses that were closed to us are tried again: whoever changed something
         may have mended that, too.
         """
-        self._subscribers = {one.name: one for one in subscribers}
+        ours = (one for one in subscribers if one.sink == self.sink.name)
+        self._subscribers = {one.name: one for one in ours}
+        self._strangers.clear()
         self._origins = origins
         self._names = names
-        self._parked.clear()
+        self._addresses.try_again()
 
     async def turn(self) -> int:
         """
@@ -150,7 +134,7 @@ class Courier:
         """
         if not self._begun:
             await self._recall()
-        if sum(map(len, self._queues.values())) >= LOOK_AHEAD:
+        if sum(min(len(q), SHARE) for q in self._queues.values()) >= LOOK_AHEAD:
             self._room.clear()
             await unless(self._room, self._clock.sleep(BLOCK))
             return 0
@@ -185,8 +169,7 @@ class Courier:
         self._open.clear()
         self._queues.clear()
         self._failing.clear()
-        self._closed.clear()
-        self._moves.clear()
+        self._addresses.forget()
         self._stopping = self._begun = False
 
     async def _recall(self) -> None:
@@ -225,13 +208,21 @@ class Courier:
 
     async def _carry(self, opened: _Open, name: str) -> None:
         """Bring one entry to one recipient, however long it takes."""
-        tries, wait = 0, FIRST_WAIT
+        tries, refusals, wait = 0, 0, FIRST_WAIT
+        began = self._clock.monotonic()
         while True:
             try:
                 await self._attempt(opened, name)
-            except Away:  # no fault of the sink's, and the daemon tells of it
+            except (
+                Away,
+                Unavailable,
+            ):  # no fault of the sink's; the daemon tells of it
                 await self._clock.sleep(FIRST_WAIT)
             except Transient as failure:
+                refusals += 1
+                if refusals >= TRIES and self._is_its_fault(failure, began):
+                    await self._settle(opened, name, "dead", why=str(failure))
+                    break
                 asked = failure.retry_after
                 await self._wait(name, failure, wait if asked is None else asked)
                 wait = min(wait * 2, LONGEST_WAIT)
@@ -246,6 +237,11 @@ class Courier:
             else:
                 break
         self._well(name)
+
+    def _is_its_fault(self, failure: Transient, began: float) -> bool:
+        """Return whether the sink has long been well for others, and not for this."""
+        long = self._clock.monotonic() - began > GIVE_UP.total_seconds()
+        return long and self._took > began and not failure.everywhere
 
     async def _wait(self, name: str, failure: Transient, wait: timedelta) -> None:
         """Wait as a failure says; of many that fail at a time, the first is told."""
@@ -272,12 +268,12 @@ class Courier:
         """
         envelope, subscriber = opened.envelope, self._subscribers.get(name)
         if subscriber is None:
-            await self._settle(opened, name, "suppressed", why="no longer subscribed")
+            await self._unknown(opened, name)
             return
         todo = step(envelope, name, await self._told(opened, name))
-        parked = await self._why_parked(name)
-        leave = parked and self._rests(name) and not envelope.again
-        if leave and todo.action in ("send", "edit"):
+        parked = await self._addresses.why_parked(name)
+        leave = parked and self._addresses.rests(name) and not envelope.again
+        if leave and todo.action in ("send", "edit", "ring"):
             todo = Step("suppress", why=f"the address is parked: {parked}")
         if todo.action == "done":
             await self._settled(opened, name, [])
@@ -286,26 +282,27 @@ class Courier:
         else:
             await self._tell(opened, subscriber, todo, parked=bool(parked))
 
+    async def _unknown(self, opened: _Open, name: str) -> None:
+        """
+        Set aside what is for nobody we know, once a reload had time to come here, too.
+
+        It is a letter, and not suppressed: those who decide knew the name.
+        """
+        first = self._strangers.setdefault(name, self._clock.monotonic())
+        left = RELOADS.total_seconds() - (self._clock.monotonic() - first)
+        while left > 0 and name not in self._subscribers:
+            await self._clock.sleep(min(FIRST_WAIT, timedelta(seconds=left)))
+            left -= FIRST_WAIT.total_seconds()
+        if name in self._subscribers:
+            await self._attempt(opened, name)
+        else:
+            why = f"{self.sink.name} has no subscriber of this name"
+            await self._settle(opened, name, "dead", why=why)
+
     async def _told(self, opened: _Open, name: str) -> Delivery | None:
         """Return what *name* was told of the post before."""
         post = opened.envelope.match.item.post
         return (await self._stream.told(post, [name])).get(name)
-
-    async def _why_parked(self, name: str) -> str:
-        """Return why *name* is parked; only the owner of the outbox parks anybody."""
-        if name not in self._closed:
-            self._closed[name] = await self._stream.parked(self.sink.name, name)
-        return self._closed[name]
-
-    async def _address(self, to: str) -> str:
-        """Return what *to* is called now; only the owner of the outbox notes moves."""
-        if to not in self._moves:
-            self._moves[to] = await self._stream.moved(self.sink.name, to)
-        return self._moves[to]
-
-    def _rests(self, name: str) -> bool:
-        """Return whether a parked address is left alone, for it was tried of late."""
-        return self._clock.monotonic() < self._parked.get(name, 0.0)
 
     async def _tell(
         self, opened: _Open, subscriber: Subscriber, todo: Step, *, parked: bool
@@ -313,11 +310,13 @@ class Courier:
         """Send or edit one message, and settle it; see `_attempt`."""
         name, envelope = subscriber.name, opened.envelope
         try:
-            message = await self._follow(self._alert(envelope, todo), subscriber, todo)
+            alert = self._alert(envelope, todo)
+            receipt = await self._follow(alert, subscriber, todo)
             if parked:
-                await self._reopen(name)
+                await self._addresses.reopen(name)
+                self._log.info("address_open_again", subscriber=name)
             outcome: Outcome = "edited" if todo.action == "edit" else "delivered"
-            await self._settle(opened, name, outcome, message, _reasons(envelope))
+            await self._settle(opened, name, outcome, _reasons(envelope), receipt)
         except Rejected as refusal:
             self._log.warning("alert_refused", subscriber=name, why=str(refusal))
             await self._settle(opened, name, "dead", why=str(refusal))
@@ -326,16 +325,18 @@ class Courier:
         finally:
             self._sending.discard(name)
 
-    async def _follow(self, alert: Alert, subscriber: Subscriber, todo: Step) -> str:
+    async def _follow(
+        self, alert: Alert, subscriber: Subscriber, todo: Step
+    ) -> Receipt:
         """Send or edit where the subscriber is now, wherever they moved."""
         name = subscriber.name
         for _ in range(MOVES):
-            to = await self._address(subscriber.to)
+            to = await self._addresses.current(subscriber.to)
             try:
-                return await self._in_turn(alert, to, name, todo)
+                message = await self._in_turn(alert, to, name, todo)
+                return Receipt(message, self._addresses.digest(to))
             except Moved as moved:
-                self._moves.pop(subscriber.to)
-                await self._stream.move(self.sink.name, subscriber.to, moved.address)
+                await self._addresses.moved(subscriber.to, moved.address)
                 self._log.warning("address_moved", subscriber=name)
             except Away:
                 raise
@@ -353,13 +354,17 @@ class Courier:
                 await self._stream.hold(self.sink.name, whom, until)
 
     async def _send(self, alert: Alert, to: str, todo: Step) -> str:
-        if todo.action == "edit":
-            try:
-                await self.sink.edit(alert, to, todo.message, self._web)
-            except Rejected:  # the old message cannot be changed: say it anew
-                return await self.sink.send(alert, to, self._web)
-            return todo.message
-        return await self.sink.send(alert, to, self._web)
+        """Edit what lies at this very address, if that is to do, or send it anew."""
+        there = todo.address in ("", self._addresses.digest(to))
+        if todo.action == "send" or not there:
+            return await self.sink.send(alert, to, self._web)
+        try:
+            await self.sink.edit(alert, to, todo.message, self._web)
+        except Rejected:  # the old message cannot be changed: say it anew
+            return await self.sink.send(alert, to, self._web)
+        if todo.action == "ring":
+            return await self.sink.send(alert, to, self._web)
+        return todo.message
 
     async def _gone(self, opened: _Open, name: str, refusal: Gone) -> None:
         """Park an address that is closed to us, or wait where the sink itself is."""
@@ -369,18 +374,8 @@ class Courier:
             self._refused = True
             raise Transient(str(refusal), DEAD_SINK_WAIT, everywhere=True) from None
         self._log.warning("address_parked", subscriber=name, why=str(refusal))
-        self._parked[name] = self._clock.monotonic() + PARKED.total_seconds()
-        self._closed[name] = str(refusal)
-        await self._stream.park(self.sink.name, name, str(refusal))
+        await self._addresses.park(name, str(refusal))
         await self._settle(opened, name, "dead", why=str(refusal))
-
-    async def _reopen(self, name: str) -> None:
-        """Note that an address takes messages again."""
-        self._parked.pop(name, None)
-        self._closed[name] = ""
-        self._log.info("address_open_again", subscriber=name)
-        with suppress(Transient):  # the message is out: to fail now would repeat it
-            await self._stream.unpark(self.sink.name, name)
 
     def _alert(self, envelope: Envelope, todo: Step) -> Alert:
         """Return what is to be said; who was never told before learns of no change."""
@@ -388,7 +383,7 @@ class Courier:
         return Alert(
             match=envelope.match,
             origin=self._origins.get(source) or Origin(source=source),
-            was=envelope.was if todo.action == "edit" else None,
+            was=None if todo.action == "send" else envelope.was,
             names=self._names,
         )
 
@@ -414,7 +409,7 @@ class Courier:
                     self._pacer.took(to, now)
                     self._sending.add(name)
                     message = await self._send(alert, to, todo)
-                    self._refused = False
+                    self._refused, self._took = False, self._clock.monotonic()
                     return message
 
     async def _settle(
@@ -422,8 +417,8 @@ class Courier:
         opened: _Open,
         name: str,
         outcome: Outcome,
-        message: str = "",
         why: str = "",
+        receipt: Receipt = NO_RECEIPT,
     ) -> None:
         delivery = Delivery(
             item=opened.envelope.match.item.key,
@@ -431,7 +426,8 @@ class Courier:
             sink=self.sink.name,
             outcome=outcome,
             at=self._clock.now(),
-            message=message,
+            message=receipt.message,
+            address=receipt.address,
             why=why,
         )
         await self._settled(opened, name, [delivery])

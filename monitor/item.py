@@ -159,6 +159,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         item: Key of the item, ``source/id/version``.
         subscriber: Name of the subscriber, never an address.
         message: The sink's id of the message, by which it can be edited.
+        address: A digest of where it lies; elsewhere the id means another message.
         why: For `suppressed` and `dead`, the reason; for the others, the rules.
     """
 
@@ -168,6 +169,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     at: datetime
     message: str = ""
+    address: str = ""
     why: str = ""
 
 
@@ -180,7 +182,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         was: The match that this one corrects.  It goes to those who were told of
             the post before, and to those whom only the new wording concerns.
         newly: The recipients of a correction whom the new wording concerns, so that
-            they are told even if they never were before.
+            they are told even if the old one never reached them.
         again: An operator put it back after it had been set aside.
     """
 

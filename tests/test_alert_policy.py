@@ -150,7 +150,7 @@ def test_a_sink_that_is_not_there_is_said() -> None:
 
 
 def test_an_edit_goes_to_those_who_knew_and_to_those_it_now_concerns() -> None:
-    """A correction reaches whom the old wording concerned, and says who is new."""
+    """A correction says whom the new wording concerns: they may not have heard yet."""
     desks = Subscribers(
         [
             one("both", places=("RU-BEL",)),
@@ -167,7 +167,7 @@ def test_an_edit_goes_to_those_who_knew_and_to_those_it_now_concerns() -> None:
 
     (envelope,) = found.envelopes
     assert ("both", "knew", "new") == envelope.recipients
-    assert ("new",) == envelope.newly
+    assert ("both", "new") == envelope.newly
     assert was == envelope.was
     assert ["never"] == [name for name, _ in found.suppressed]
 
@@ -191,10 +191,10 @@ def test_an_edit_that_matters_no_more_goes_to_nobody_new() -> None:
     elsewhere = Place(id="RU-KRS", name="Курская область", within=("RU",))
     void = match(places=(elsewhere,), rules=(), change="edited", version=2)
 
-    for new in (now, void):
+    for new, newly in ((now, ("all", "knew")), (void, ())):
         (envelope,) = plan(new, was, desks, ORIGIN).envelopes
         assert ("all", "knew") == envelope.recipients
-        assert () == envelope.newly
+        assert newly == envelope.newly
 
 
 def test_a_deletion_goes_to_those_who_knew() -> None:
@@ -290,6 +290,6 @@ def test_nobody_who_knew_is_forgotten(
     planned = plan(now, was, Subscribers(people), ORIGIN)
 
     assert sorted(knew | know) == sorted(told(planned))
-    assert know - knew == {n for each in planned.envelopes for n in each.newly}
+    assert know == {n for each in planned.envelopes for n in each.newly}
     assert all(0 < len(each.recipients) <= RECIPIENTS for each in planned.envelopes)
     assert not {name for name, _ in planned.suppressed} & (knew | know)

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import msgspec
 import pytest
 
+from monitor.addresses import PARKED
 from monitor.alert import Alert, Pace, Subscriber
-from monitor.deliver import LONGEST_WAIT, PARKED, Courier, Lane, Step, step
+from monitor.alert.step import Step, step
+from monitor.deliver import LONGEST_WAIT, Courier, Lane
 from monitor.errors import Gone, Moved, Rejected, Transient
 from monitor.item import WIRE, Change, Delivery, Envelope, Item, Match, Outcome, Reading
 from monitor.stream import MATCHES, Reader, Stream, outbox
@@ -514,6 +517,24 @@ async def test_an_address_that_moved_is_followed_at_once(
     assert [] == clock.slept
 
 
+async def test_two_may_share_an_address_that_moves(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """Both are told where it is now, and neither is taken for a bug."""
+    people = [
+        Subscriber(name=name, sink="chat", to="group@") for name in ("ann", "bob")
+    ]
+    with logged() as lines:
+        async with office(stream, clock) as at:
+            at.courier.know(people, {}, {})
+            at.sink.answers["group@"] = deque([Moved("supergroup", "new@")] * 2)
+            await at.post(match("1"), ["ann", "bob"])
+            await at.work()
+
+    assert ["new@", "new@"] == [to for _, to, _, _ in at.sink.log]
+    assert [] == events(lines, "delivery_failed")
+
+
 async def test_a_damaged_envelope_is_set_aside(
     stream: Stream, clock: FakeClock, door: Door
 ) -> None:
@@ -527,3 +548,106 @@ async def test_a_damaged_envelope_is_set_aside(
     assert 1 == len(at.sink.log)
     assert 1 == len(await stream.dead())
     assert ["entry_set_aside"] == events(lines, "entry_set_aside")
+
+
+async def test_worse_news_rings_though_the_message_was_edited(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """An all-clear that becomes an alarm is corrected in place, and sent anew."""
+    was = msgspec.structs.replace(
+        match("1"), reading=Reading(signal="clear"), severity="warning"
+    )
+    now = msgspec.structs.replace(
+        match("1", 2, "edited"), reading=Reading(signal="alarm"), severity="critical"
+    )
+    async with office(stream, clock) as at:
+        await at.post(was, ["ann"])
+        await at.work()
+        message = (await at.outcome("1", "ann")).message
+        await at.post(now, ["ann"], was=was, newly=["ann"])
+        await at.work()
+
+        assert [("edited", message), ("sent", "")] == [
+            (what, of) for what, _, _, of in at.sink.log[1:]
+        ]
+        assert message != (await at.outcome("1", "ann")).message
+
+
+async def test_an_edit_touches_no_message_of_another_address(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """Where a subscriber's address changed, the old id may be another's message."""
+    was = match("1")
+    async with office(stream, clock) as at:
+        await at.post(was, ["ann"])
+        await at.work()
+        moved = [Subscriber(name="ann", sink="chat", to="elsewhere@")]
+        at.courier.know(moved, {}, {})
+        await at.post(match("1", 2, "edited"), ["ann"], was=was)
+        await at.work()
+
+        assert ("sent", "elsewhere@", "governor/1/2", "") == at.sink.log[-1]
+
+
+async def test_what_one_chat_never_takes_ends_as_a_letter(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A message that fails for ever while others are taken is set aside."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([Transient("500")] * 40)
+        await at.post(match("1"), ["ann", "bob"])
+        await at.post(match("2"), ["ann", "bob"])
+        await at.post(match("3"), ["bob"])
+        at.sink.answers["bob@"] = deque([Transient("later", timedelta(minutes=20))])
+        await at.work()
+
+        assert "dead" == (await at.outcome("1", "ann")).outcome
+        assert "500" == (await stream.dead())[0].why
+
+
+async def test_an_outage_of_the_whole_sink_loses_nothing(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """While nobody is served, nobody's message is given up."""
+    async with office(stream, clock) as at:
+        for name in ("ann@", "bob@"):
+            at.sink.answers[name] = deque([Transient("502")] * 60)
+        await at.post(match("1"), ["ann", "bob"])
+        await at.work()
+
+        assert {"ann@", "bob@"} == {to for _, to, _, _ in at.sink.log}
+        assert [] == await stream.dead()
+
+
+async def test_a_name_that_nobody_knows_yet_is_waited_for(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """The role that decides may know a subscriber before the one that delivers."""
+    async with office(stream, clock) as at:
+        await at.post(match("1"), ["dora", "eve"])
+        await at.courier.turn()
+        at.courier.know(
+            [*PEOPLE, Subscriber(name="dora", sink="chat", to="d@")], {}, {}
+        )
+        await at.work()
+
+        assert "delivered" == (await at.outcome("1", "dora")).outcome
+        assert "dead" == (await at.outcome("1", "eve")).outcome
+        assert [("eve",)] == [
+            letter.value.recipients
+            for letter in await stream.dead()
+            if isinstance(letter.value, Envelope)
+        ]
+
+
+async def test_a_late_edit_finds_the_message_by_the_ledger(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """The ledger outlives the match before; its message is edited all the same."""
+    async with office(stream, clock) as at:
+        await at.post(match("1"), ["ann"])
+        await at.work()
+        await at.post(match("1", 2, "edited"), ["ann"], newly=["ann"])
+        await at.work()
+
+        assert "edited" == at.sink.log[-1][0]

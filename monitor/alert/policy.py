@@ -161,7 +161,8 @@ def plan(
     for sink in everyone.keys() - (everyone if sinks is None else sinks):
         lost += [(name, f"there is no sink {sink!r}") for name in everyone.pop(sink)]
     correction = was is not None or match.item.change != "new"
-    envelopes = _envelopes(match, was, everyone, knew if correction else None)
+    wanted = {name for names in told.values() for name in names} if correction else ()
+    envelopes = _envelopes(match, was, everyone, wanted)
     return Plan(tuple(envelopes), tuple(sorted(lost)))
 
 
@@ -264,17 +265,16 @@ def _together(before: Audience, told: Audience, knew: Collection[str]) -> Audien
 
 
 def _envelopes(
-    match: Match, was: Match | None, everyone: Audience, knew: Collection[str] | None
+    match: Match, was: Match | None, everyone: Audience, wanted: Collection[str]
 ) -> Iterator[Envelope]:
-    """Yield the envelopes to *everyone*; who did not know is new to a correction."""
+    """Yield the envelopes to *everyone*; the *wanted* are told in any case."""
     for sink, names in everyone.items():
         for start in range(0, len(names), RECIPIENTS):
-            some = names[start : start + RECIPIENTS]
-            fresh = () if knew is None else (one for one in some if one not in knew)
+            some = tuple(names[start : start + RECIPIENTS])
             yield Envelope(
                 match=match,
                 sink=sink,
-                recipients=tuple(some),
+                recipients=some,
                 was=was,
-                newly=tuple(fresh),
+                newly=tuple(name for name in some if name in wanted),
             )

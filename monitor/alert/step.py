@@ -1,0 +1,50 @@
+"""What to do for one recipient of an envelope, given what the ledger has of them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from monitor.item import SEVERITIES, Delivery, Envelope
+
+Action = Literal["send", "edit", "ring", "suppress", "done"]
+ALARMING = ("danger", "alarm", "impact", "casualties")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do for one recipient, with which message of what address, and why."""
+
+    action: Action
+    message: str = ""
+    address: str = ""
+    why: str = ""
+
+
+def step(envelope: Envelope, recipient: str, told: Delivery | None) -> Step:
+    """
+    Return what to do for *recipient*, given what they were *told* of the post.
+
+    A correction changes the message that was sent; one that warns of more is also sent
+    anew, for an edit rings nobody.  Those who never got a message are told only if the
+    new wording concerns them by itself.
+    """
+    item = envelope.match.item
+    reached = told is not None and told.outcome in ("delivered", "edited")
+    known = told is not None and int(told.item.rpartition("/")[2]) >= item.version
+    if known and (reached or not envelope.again):
+        return Step("done")
+    if told and told.message and reached:
+        action: Action = "ring" if _warns_of_more(envelope) else "edit"
+        return Step(action, told.message, address=told.address)
+    if envelope.was is None or recipient in envelope.newly or envelope.again:
+        return Step("send")
+    return Step("suppress", why="was not told of the post before")
+
+
+def _warns_of_more(envelope: Envelope) -> bool:
+    """Return whether a correction is worse news than what it corrects."""
+    now, was = envelope.match, envelope.was
+    if was is None or not now.rules or now.item.change == "deleted":
+        return False
+    more = SEVERITIES.index(now.severity) > SEVERITIES.index(was.severity)
+    alarms = now.reading.signal in ALARMING and was.reading.signal not in ALARMING
+    return more or alarms
