@@ -24,7 +24,7 @@ from monitor.clock import Clock
 from monitor.config import Settings
 from monitor.deliver import Courier, Lane
 from monitor.errors import Misconfigured
-from monitor.ground import connect, embedded, only_us, tend
+from monitor.ground import connect, embedded, only_us, tend, watch
 from monitor.health import Health
 from monitor.house import House
 from monitor.item import Item, Match
@@ -97,7 +97,7 @@ class Daemon:
                 stages += self._delivering(stream, web)
             if "archive" in roles:
                 stages += self._archiving(stack, stream)
-            await self._work(stages, server)
+            await self._work(stages, server, stream)
         self._log.info("daemon_stopped")
 
     def stop(self) -> None:
@@ -196,14 +196,18 @@ class Daemon:
         """Take entries, unless the program is told to stop before there are any."""
         return await unless(self._stopping, reader.next(PORTION)) or ()
 
-    async def _work(self, stages: Sequence[Stage], server: Server | None) -> None:
+    async def _work(
+        self, stages: Sequence[Stage], server: Server | None, stream: Stream
+    ) -> None:
         """Turn the stages until the end, then give them time to finish theirs."""
         turning = Stages(self._clock, self._health, self._stopping)
+        state = self._settings.state
         async with asyncio.TaskGroup() as group:
             loops = [group.create_task(turning.run(stage)) for stage in stages]
             aside = [group.create_task(self._reloads()),
                      group.create_task(self._show_life()),
-                     group.create_task(tend(server, self._clock))]  # fmt: skip
+                     group.create_task(tend(server, self._clock)),
+                     group.create_task(watch(stream, state, self._clock))]  # fmt: skip
             notify("READY=1", f"STATUS={' '.join(self._roles)}")
             self._log.info("daemon_started", roles=" ".join(self._roles),
                            sources=len(self._settings.sources))  # fmt: skip

@@ -22,6 +22,7 @@ from monitor.systemd import lock_of, only_one
 
 PATIENCE = timedelta(seconds=60)  # with a Redis that is not there yet at the start
 LOOK = timedelta(seconds=1)  # between two looks whether it is there
+GLANCE = timedelta(seconds=10)  # between two looks whether it was flushed
 
 
 @contextmanager
@@ -63,7 +64,7 @@ async def connect(settings: Settings, clock: Clock, server: Server | None) -> St
     if server:
         url = await server.ensure()
     stream = await _reached(url, settings, clock)
-    _look_at(stream, settings.state / "epoch")
+    _look_at(stream, settings.state)
     return stream
 
 
@@ -83,16 +84,40 @@ async def _reached(url: str, settings: Settings, clock: Clock) -> Stream:
             await clock.sleep(LOOK)
 
 
-def _look_at(stream: Stream, known: Path) -> None:
+def _look_at(stream: Stream, state: Path) -> None:
     """Tell what is doubtful about this Redis, or whether it is another than before."""
     tell = log.get("daemon").warning
     for fact in stream.facts:
         if fact.judgement == "warn":
             tell("redis_unfit", why=f"{fact.name} is {fact.value}: {fact.advice}")
-    if _kept(known, stream.epoch) != stream.epoch:
-        known.write_text(stream.epoch, "ascii")
+    if _is_news(stream.epoch, state):
         tell("redis_is_another", why="it knows nothing of what was read until now: "
              "what the sources have at this moment is taken for the past")  # fmt: skip
+
+
+async def watch(stream: Stream, state: Path, clock: Clock) -> None:
+    """Tell when Redis loses all it has while we work; the stages go on alone."""
+    while True:
+        await clock.sleep(GLANCE)
+        with suppress(Transient, Unavailable):  # the stages tell of it
+            if await stream.is_another() and _is_news(stream.epoch, state):
+                log.get("daemon").error("redis_flushed", why="progress was lost: each "
+                    "source begins again from its newest posts; posts since its last "
+                    "read are not told, nor is what waited to be sent")  # fmt: skip
+
+
+def _is_news(epoch: str, state: Path) -> bool:
+    """Tell whether this database is another than our state knows, and remember it."""
+    known = state / "epoch"
+    try:
+        if _kept(known, epoch) == epoch:
+            return False
+        fresh = known.with_name(f"epoch.{uuid4().hex}")
+        fresh.write_text(epoch, "ascii")
+        fresh.replace(known)
+    except OSError:  # such as a full disk: told once more at the next start
+        pass
+    return True
 
 
 async def tend(server: Server | None, clock: Clock) -> None:

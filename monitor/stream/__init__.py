@@ -365,6 +365,16 @@ class Stream:
         names = await self._door.call("SMEMBERS", self._door.key("lanes"))
         return [named(name.decode()) for name in sorted(names)]
 
+    async def is_another(self) -> bool:
+        """
+        Tell whether the database was flushed or replaced since this was last asked.
+
+        If it was, all progress is lost, and `epoch` is that of the new one.
+        """
+        before = self.epoch
+        self.epoch = await notes.epoch(self._door, secrets.token_hex(8))
+        return self.epoch != before
+
     async def depths(self) -> list[Depth]:
         """Return how much lies in every queue for each of its groups."""
         return await upkeep.depths(self._door, [*QUEUES, *await self.lanes()])

@@ -1,0 +1,151 @@
+"""What the program stands on: whose it is, and whether it is still the same."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from monitor.ground import GLANCE, watch
+from monitor.pipeline import collect
+from monitor.stream import ITEMS, Stream
+from monitor.stream.door import Door
+from monitor.web import Web
+from tests.clock import FakeClock
+from tests.parts import batch, events, logged, post, scripted
+
+
+class Stepped(FakeClock):
+    """A clock whose sleepers go on one step each time they are let."""
+
+    def __init__(self) -> None:
+        """Let nobody go on yet."""
+        super().__init__()
+        self._slept, self._go = asyncio.Event(), asyncio.Event()
+
+    async def sleep(self, duration: object) -> None:
+        """Wait to be let on."""
+        assert duration == GLANCE
+        self._slept.set()
+        await self._go.wait()
+        self._go.clear()
+
+    async def step(self) -> None:
+        """Let the sleeper do its work once."""
+        await self._slept.wait()
+        self._slept.clear()
+        self._go.set()
+        await self._slept.wait()
+
+
+def know(stream: Stream, state: Path) -> None:
+    """Remember the database in the state folder, as `connect` does."""
+    state.mkdir(exist_ok=True)
+    (state / "epoch").write_text(stream.epoch, "ascii")
+
+
+@asynccontextmanager
+async def watched(stream: Stream, state: Path) -> AsyncIterator[Stepped]:
+    """Watch a stream while the block runs, whenever it steps."""
+    know(stream, state)
+    clock = Stepped()
+    task = asyncio.create_task(watch(stream, state, clock))
+    try:
+        yield clock
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def block(state: Path) -> None:
+    """Let a folder stand where the epoch is to be remembered."""
+    (state / "epoch").unlink()
+    (state / "epoch").mkdir()
+
+
+async def flush(door: Door) -> None:
+    """Remove every key of a stream, as a flush does."""
+    await door.call("DEL", *await door.call("KEYS", door.prefix + "*"))
+
+
+async def test_a_flush_under_us_is_told_once(
+    stream: Stream, door: Door, state: Path
+) -> None:
+    """An operator hears that progress was lost, once, and at error."""
+    with logged() as lines:
+        async with watched(stream, state) as clock:
+            await clock.step()
+            assert [] == events(lines)
+            await flush(door)
+            await clock.step()
+            await clock.step()
+
+    assert [("redis_flushed", "error")] == [(o["event"], o["level"]) for o in lines]
+    assert stream.epoch == (state / "epoch").read_text("ascii")
+
+
+async def test_of_several_processes_on_one_state_one_tells(
+    stream: Stream, other: Stream, door: Door, state: Path
+) -> None:
+    """It is one fact, though each process finds it by itself."""
+    with logged() as lines:
+        async with watched(stream, state) as one, watched(other, state) as two:
+            await one.step()
+            await two.step()
+            await flush(door)
+            await one.step()
+            await two.step()
+
+    assert ["redis_flushed"] == events(lines)
+    assert stream.epoch == other.epoch
+
+
+async def test_what_cannot_be_remembered_is_told_all_the_same(
+    stream: Stream, door: Door, state: Path
+) -> None:
+    """A state folder that takes nothing more hides no loss."""
+    with logged() as lines:
+        async with watched(stream, state) as clock:
+            await clock.step()
+            block(state)
+            await flush(door)
+            await clock.step()
+
+    assert ["redis_flushed"] == events(lines)
+
+
+async def test_everything_goes_on_after_a_flush(
+    stream: Stream, door: Door, clock: FakeClock, state: Path
+) -> None:
+    """What the sources have then is the past, and the next post is taken and told."""
+    source = scripted([batch(post("1"))], [batch(post("1"), post("2"))])
+    reader = stream.reader(ITEMS, "filter")
+    web = Web(clock)
+    await collect(source, stream, web)
+    async with watched(stream, state) as watching:
+        with logged() as lines:
+            await flush(door)
+            await collect(scripted([batch(post("1"))]), stream, web)
+            await watching.step()
+            assert ["redis_flushed"] == events(lines)
+        await collect(source, stream, web)
+    await web.aclose()
+
+    found = [*await reader.next(), *await reader.next()]
+    assert ["2"] == [entry.value.id for entry in found if hasattr(entry.value, "id")]
+
+
+@pytest.mark.parametrize("gone", ["epoch", "items"])
+async def test_an_epoch_is_all_that_counts(
+    stream: Stream, door: Door, state: Path, gone: str
+) -> None:
+    """Progress is lost with the epoch; a queue alone that is gone is made again."""
+    with logged() as lines:
+        async with watched(stream, state) as clock:
+            await clock.step()
+            await door.call("DEL", door.key(gone))
+            await clock.step()
+
+    assert (["redis_flushed"] if gone == "epoch" else []) == events(lines)
