@@ -7,7 +7,7 @@ before made, and read from top to bottom it lists what the program consists of.
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from monitor import config, log, pipeline
+from monitor.alert import Sink
 from monitor.alert.policy import Subscribers
 from monitor.clock import Clock
 from monitor.config import Settings
@@ -94,6 +95,7 @@ class Daemon:
             if "alert" in roles:
                 stages.append(self._alerting(stream))
             if "deliver" in roles:
+                await self._tell_of_orphans(stream)
                 stages += self._delivering(stream, web)
             if "archive" in roles:
                 stages += self._archiving(stack, stream)
@@ -145,6 +147,15 @@ class Daemon:
             self._introduce(courier)
             self._couriers.append(courier)
             yield Stage(courier.turn, lease, reader.begin, courier.lose)
+
+    async def _tell_of_orphans(self, stream: Stream) -> None:
+        """Tell of what waits for a sink that is no more, or has another name now."""
+        ours = {outbox(sink.name).name for sink in self._settings.sinks}
+        for depth in await stream.depths():
+            waits = depth.queue.startswith("outbox:") and depth.length
+            if waits and depth.queue not in ours:
+                self._log.error("outbox_without_sink", outbox=depth.queue,
+                                alerts=depth.length)  # fmt: skip
 
     def _archiving(self, stack: AsyncExitStack, stream: Stream) -> Iterator[Stage]:
         house = House(self._settings.state / "archive", stream, self._clock)
@@ -238,6 +249,11 @@ class Daemon:
         except Exception:  # noqa: BLE001 - the seam: no file may end what works
             self._log.exception("reload_failed")
         else:
+            if _names(settings.sinks) != _names(self._settings.sinks):
+                # who is told by a sink that does not run would wait in its outbox
+                why = "the sinks changed: restart to take that up; nothing has changed"
+                self._log.error("reload_refused", mistakes=why)
+                return
             self._take_up(settings)
             self._log.info("reloaded", sources=len(settings.sources))
 
@@ -290,3 +306,7 @@ class Daemon:
         finally:
             for number in acts:
                 loop.remove_signal_handler(number)
+
+
+def _names(sinks: Iterable[Sink]) -> set[str]:
+    return {sink.name for sink in sinks}

@@ -224,4 +224,5 @@ async def _decided(
             decided.append(decide(entry, entry.value))
         except Exception as error:  # noqa: BLE001 - the seam: deciding is pure, it would end so again
             await set_aside(entry, named(error), stream)
+        await asyncio.sleep(0)  # a long text takes long; others want their turn
     return decided

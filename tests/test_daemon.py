@@ -240,6 +240,50 @@ async def test_a_reload_tells_what_needs_a_restart(
     assert ["pace"] == needed
 
 
+async def test_a_reload_is_refused_if_the_sinks_change(
+    tmp_path: Path, paper: Paper, redis: str
+) -> None:
+    """Nobody is moved to a sink that does not run: all stays until a restart."""
+    file = configured(tmp_path, paper, redis)
+    sink = told()
+    with logged("info") as lines:
+        async with (
+            working(replace(loaded(file), sinks=(sink,))) as daemon,
+            looking(redis) as at,
+        ):
+            await met(at)
+            text = file.read_text("utf-8").replace(f"name: {sink.name}", "name: fresh")
+            file.write_text(text.replace(f"sink: {sink.name}", "sink: fresh"), "utf-8")
+            daemon.reload()
+            await until(lambda: "reload_refused" in events(lines))
+            paper.publish(drone(1))
+            await until(lambda: sink.log)
+
+    assert "reloaded" not in events(lines)
+
+
+async def test_what_waits_for_a_sink_that_is_gone_is_told(
+    tmp_path: Path, paper: Paper, redis: str
+) -> None:
+    """After a sink was renamed, the alerts in its outbox are no secret."""
+    file = configured(tmp_path, paper, redis)
+    stuck = replace(told(answers=False), name="before")
+    settings = loaded(file)
+    people = tuple(replace(one, sink="before") for one in settings.subscribers)
+    with logged("info") as lines:
+        async with (
+            working(replace(settings, sinks=(stuck,), subscribers=people)),
+            looking(redis) as at,
+        ):
+            await met(at)
+            paper.publish(drone(1))
+            while not any(depth.pending for depth in await at.depths()
+                          if depth.queue == "outbox:before:0"):  # fmt: skip
+                await asyncio.sleep(0.01)
+        async with working(settings):
+            await until(lambda: "outbox_without_sink" in events(lines))
+
+
 async def test_new_rules_hold_from_the_reload_on(
     tmp_path: Path, paper: Paper, redis: str
 ) -> None:
