@@ -9,8 +9,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
+from hashlib import blake2b
 from pathlib import Path
-from uuid import uuid4
+from socket import gethostname
+from uuid import getnode, uuid4
 
 from monitor import log
 from monitor.clock import Clock
@@ -69,7 +71,7 @@ async def connect(settings: Settings, clock: Clock, server: Server | None) -> St
 
 
 async def _reached(url: str, settings: Settings, clock: Clock) -> Stream:
-    owner = _kept(settings.state / "instance", uuid4().hex)
+    owner = owner_of(settings.state)
     sinks = [sink.name for sink in settings.sinks]
     began, told = clock.monotonic(), False
     while True:
@@ -82,6 +84,29 @@ async def _reached(url: str, settings: Settings, clock: Clock) -> Stream:
                 log.get("daemon").warning("redis_awaited", why=str(failure))
             told = True
             await clock.sleep(LOOK)
+
+
+def owner_of(state: Path) -> str:
+    """
+    Return under which name we read and hold leases: that of this folder, here.
+
+    It is the same after a restart.  A copy of the folder has another one, beside it or
+    on another machine: else both would hold every lease, and tell everything twice.
+    """
+    here = f"{machine()}/{state.resolve()}"
+    place = blake2b(here.encode("utf-8", "surrogateescape"), digest_size=6)
+    return f"{_kept(state / 'instance', uuid4().hex)}-{place.hexdigest()}"
+
+
+def machine(identity: Path = Path("/etc/machine-id")) -> str:
+    """
+    Return what tells this machine from others: its id, and its name.
+
+    Cloned machines may have the same id, those in containers none at all.
+    """
+    with suppress(OSError, ValueError):
+        return f"{identity.read_text('ascii').strip()}/{gethostname()}"
+    return f"{getnode():x}/{gethostname()}"
 
 
 def _look_at(stream: Stream, state: Path) -> None:

@@ -1,13 +1,15 @@
 """What the program stands on: whose it is, and whether it is still the same."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 
-from monitor.ground import GLANCE, watch
+from monitor.ground import GLANCE, machine, owner_of, watch
 from monitor.pipeline import collect
 from monitor.stream import ITEMS, Stream
 from monitor.stream.door import Door
@@ -135,6 +137,34 @@ async def test_everything_goes_on_after_a_flush(
 
     found = [*await reader.next(), *await reader.next()]
     assert ["2"] == [entry.value.id for entry in found if hasattr(entry.value, "id")]
+
+
+def test_an_owner_is_the_same_after_a_restart(state: Path, tmp_path: Path) -> None:
+    """The name stays, also when the folder is reached by another way."""
+    state.mkdir()
+    (tmp_path / "link").symlink_to(state)
+
+    assert owner_of(state) == owner_of(state) == owner_of(tmp_path / "link")
+
+
+def test_a_copied_folder_is_another_owner(state: Path, tmp_path: Path) -> None:
+    """A state that was copied with its `instance` shares no lease with the first."""
+    state.mkdir()
+    owner = owner_of(state)
+    shutil.copytree(state, tmp_path / "copy")
+
+    assert owner != owner_of(tmp_path / "copy")
+
+
+def test_machines_are_told_apart(tmp_path: Path) -> None:
+    """By their id; one without, or with nonsense in it, by its address."""
+    for name, content in (("a", b"1f0c\n"), ("b", b"2e1d\n"), ("c", b"\xff")):
+        (tmp_path / name).write_bytes(content)
+    names = [machine(tmp_path / name) for name in ("a", "b", "c", "none")]
+
+    assert names == [machine(tmp_path / name) for name in ("a", "b", "c", "none")]
+    assert 3 == len(set(names))
+    assert all(name.endswith(f"/{gethostname()}") for name in names)
 
 
 @pytest.mark.parametrize("gone", ["epoch", "items"])
