@@ -5,16 +5,18 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import Transient
-from monitor.item import Item, Match, Media, Reading, to_json
+from monitor.item import WIRE, Item, Match, Media, Reading, from_wire, to_json, to_wire
 from monitor.stream import dayfile
 from monitor.stream.archive import Archive, Rolled
 from tests.archived import (
@@ -31,6 +33,13 @@ from tests.archived import (
     told,
 )  # fmt: skip
 
+V = TypeVar("V", bound=msgspec.Struct)
+
+
+def again(values: Sequence[V]) -> list[V]:
+    """Return *values* as they come from the stream another time."""
+    return [from_wire({WIRE: to_wire(value)}, type(value)) for value in values]
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
@@ -40,23 +49,45 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 
 def test_a_batch_that_comes_again_changes_nothing(archive: Archive) -> None:
-    """What is stored stays as it was, whatever comes under its key."""
-    items = [post(1), post(2)]
-    match = Match(item=post(1), reading=Reading())
-    first = archive.store(items=items, matches=[match], deliveries=[told()])
-    other = Match(item=post(1), reading=Reading(language="uk"), rules=("another",))
-
-    again = archive.store(
-        items=[post(1, text="?"), post(2)], matches=[other], deliveries=[told(sink="?")]
+    """What was not acknowledged in time is delivered again, and stored once."""
+    items, matches, deliveries = (
+        [post(1), post(2)],
+        [Match(item=post(1), reading=Reading())],
+        [told()],
+    )
+    first = archive.store(items=items, matches=matches, deliveries=deliveries)
+    second = archive.store(
+        items=again(items), matches=again(matches), deliveries=again(deliveries)
     )
 
-    assert (4, 0) == (first, again)
+    assert (4, 0) == (first, second)
     assert items == read(archive)
-    assert [match] == list(archive.matches(*EVER))
-    assert [told()] == list(archive.deliveries(*EVER))
+    assert matches == list(archive.matches(*EVER))
+    assert deliveries == list(archive.deliveries(*EVER))
 
 
-def test_what_differs_in_any_part_of_its_key_is_kept(archive: Archive) -> None:
+def test_versions_that_begin_anew_hide_nothing(archive: Archive) -> None:
+    """
+    After a flush, other posts come under keys that are known; all of them are kept,
+    in base and file.
+    """
+    items = [
+        post(1, text="Отбой"),
+        post(1, text="Ракетная опасность"),
+        post(1, text="Отбой", seen=NOON + timedelta(hours=1)),
+    ]
+    for item in items:
+        assert 1 == archive.store(items=[item])
+        archive.roll(LATER)
+    assert items == read(archive)
+    archive.prune(LATER)
+    assert items == read(archive)
+    one = Match(item=items[0], reading=Reading())
+    another = Match(item=items[0], reading=Reading(), rules=("another",))
+    assert 2 == archive.store(matches=[one, another])
+
+
+def test_what_differs_in_any_part_is_kept(archive: Archive) -> None:
     """Sources and subscribers with slashes in their names are not mixed up."""
     items = [post(source="a/b", id="c"), post(source="a", id="b/c"), post(version=2)]
     deliveries = [

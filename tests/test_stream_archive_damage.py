@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -107,11 +108,32 @@ def test_a_newer_base_is_refused(archive: Archive) -> None:
     """A base of a later schema is neither read nor set aside."""
     archive.close()
     base = sqlite3.connect(archive.folder / "hot.sqlite")
-    base.execute("PRAGMA user_version = 2")
+    base.execute("PRAGMA user_version = 99")
     base.close()
     for act in (Archive, lambda folder: Archive.rebuild(folder, LATER)):
-        with pytest.raises(Unavailable, match="schema 2, made by a newer program"):
+        with pytest.raises(Unavailable, match="schema 99, made by a newer program"):
             act(archive.folder)
+
+
+def test_an_older_base_is_rebuilt(archive: Archive) -> None:
+    """What an older program stored is all there, whether it is in a file or not."""
+    archive.store(items=[post(1)], deliveries=[told()])
+    archive.roll(LATER)
+    archive.store(items=[post(2), post(100_000)])
+    archive.close()
+    with closing(sqlite3.connect(archive.folder / "hot.sqlite")) as base, base:
+        base.execute("UPDATE rows SET key = '8/governor/' || seq || '/1'")
+        base.execute("PRAGMA user_version = 1")
+    with pytest.raises(Damaged, match="schema 1, made by an older program"):
+        Archive(archive.folder)
+
+    rebuilt = Archive.rebuild(archive.folder, LATER)
+
+    assert 4 == rebuilt.rows
+    with Archive(archive.folder) as anew:
+        assert 0 == anew.store(items=[post(1), post(2)], deliveries=[told()])
+        anew.roll(LATER)
+        assert [post(1), post(2), post(100_000)] == read(anew)
 
 
 def damage(archive: Archive, at: int, length: int = 64) -> bytes:

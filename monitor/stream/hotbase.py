@@ -8,7 +8,7 @@ files; another says, for each kind and day, what has become of it::
           kind     items, matches or deliveries
           moment   microseconds since 1970, by which days are told apart
           source   who published it; empty for deliveries
-          key      no two rows of a kind have the same
+          key      moment and digest of the body: no two rows of a kind have the same
           body     the value as JSON
 
     days  kind, day
@@ -31,7 +31,7 @@ from typing import NamedTuple
 from monitor.errors import Transient, Unavailable
 from monitor.stream.dayfile import MODE, Damaged, Seal, aside, seal_of, sync_folder
 
-VERSION = 1
+VERSION = 2
 PATIENCE = 10.0  # seconds; a checkpoint of a large base takes one or two
 CACHE = -16_384  # KiB: keeps the upper pages of both indexes of a few million rows
 JOURNAL = 4_000  # pages, 16 MB, between checkpoints: 1,000 are a fifth slower
@@ -116,7 +116,7 @@ def connect(path: Path) -> sqlite3.Connection:
     it is on the disk.
 
     Raises:
-        Damaged: It is no base any more.
+        Damaged: It is no base any more, or an older program made it.
         Unavailable: It may not be opened, or a newer program made it.
     """
     with speaking(path):
@@ -145,7 +145,13 @@ def _prepare(base: sqlite3.Connection, path: Path) -> None:
             if version(base) == 0:  # nobody else was faster
                 for statement in SCHEMA:
                     base.execute(statement)
-    if version(base) != VERSION:
+    if version(base) < VERSION:
+        raise Damaged(
+            path,
+            f"it is of schema {version(base)}, made by an older program; have it"
+            " rebuilt, which loses nothing",
+        )
+    if version(base) > VERSION:
         raise Unavailable(
             f"{path} is of schema {version(base)}, made by a newer program;"
             f" this one knows {VERSION}: run the newer one, or move the file away"
