@@ -39,7 +39,7 @@ __all__ = ["Answer", "Network", "Web", "encode_json"]
 for library in ("httpx", "httpcore"):
     logging.getLogger(library).setLevel(logging.WARNING)
 
-USER_AGENT = f"monitor/{__version__} (+https://github.com/monitor/monitor)"
+USER_AGENT = f"monitor/{__version__} (reads public channels and feeds; see README)"
 FRAMING = 1024 * 1024  # bytes around a body in chunks, with the sizes of the chunks
 BREATH = 64  # parts of a body after which the other tasks have their turn
 REDIRECTS = 5

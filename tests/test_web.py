@@ -110,7 +110,8 @@ async def test_the_program_names_itself() -> None:
         )
 
     sent = server.requests[0].headers
-    assert sent["user-agent"].startswith(f"monitor/{__version__} (+https://")
+    assert sent["user-agent"].startswith(f"monitor/{__version__} (")
+    assert "://" not in sent["user-agent"], "an address that is not known to be ours"
     assert ("gzip", "x") == (sent["accept-encoding"], sent["if-none-match"])
 
 
