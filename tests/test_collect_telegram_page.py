@@ -1,12 +1,14 @@
 """What a page of a channel says, past every trap of its markup."""
 
 import os
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor.collect.telegram_page import channel_number, read_page
+from monitor.collect.telegram_page import channel_number, is_usual, read_page
 from monitor.collect.telegram_web import Telegram
 from monitor.errors import Rejected
 from monitor.item import Item
@@ -125,6 +127,61 @@ def test_a_page_of_something_else_is_refused() -> None:
     """A landing page is no empty channel."""
     with pytest.raises(Rejected):
         Telegram.parse(b"<html>hello</html>", source="s", url="u", received=SEEN)
+
+
+def test_a_refusal_ends_in_no_empty_address() -> None:
+    """A page that came from nowhere, such as a file, is refused in a whole sentence."""
+    with pytest.raises(Rejected, match=r"^the page .* channel$"):
+        Telegram.parse(b"<html>hello</html>", source="s", url="", received=SEEN)
+
+
+POST = '<div class="tgme_widget_message" data-post="okrug/7">'
+WORDS = '<i class="tgme_widget_message_text">'
+FORWARD = '<i class="tgme_widget_message_forwarded_from_name">'
+MIB = 1024 * 1024
+HOSTILE = {
+    "blocks": "<div>" * (5 * MIB // 5),
+    "few blocks": "<div>" * 100_000,
+    "bold": "<b>" * 5000 + f"{WORDS}</i>" * 12_000,
+    "text in text": WORDS * 20_000,
+    "wide text": WORDS + "<b>x</b>" * 200_000,
+    "many texts": f"{WORDS}</i>" * 20_000,
+    "deep texts": "<div>" * 900 + f"{WORDS}</i>" * 20_000,
+    "posts in posts": (POST + WORDS.replace("i ", "div ")) * 120 + "<p>x</p>" * 180_000,
+    "names in names": FORWARD.replace("i ", "div ") * 900 + "<p>x</p>" * 100_000,
+    "errors": '<div class="tgme_widget_message_error">' * 900 + "<p>x</p>" * 100_000,
+    "dates": '<div class="tgme_widget_message_date">' * 900 + "<p>x</p>" * 100_000,
+    "films": '<div class="tgme_widget_message_video_player">' * 900 + "<p>" * 100_000,
+    "again": "".join(f"<b a={n}>" for n in range(9000)) + "<p>x</p>" * 9000,
+}
+
+
+@pytest.mark.parametrize("inside", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_page_takes_no_longer_than_a_large_one(inside: str) -> None:
+    """Whatever a page is made of, it is read or refused in a moment."""
+    body = f"{POST}{inside}</html>".encode()
+    began = time.process_time()
+
+    with suppress(Rejected):
+        read_page(body, source="s", received=SEEN)
+
+    assert time.process_time() - began < 1
+
+
+def test_a_page_that_is_too_deep_is_refused() -> None:
+    """A nesting that would take minutes is no page of a channel."""
+    for inside in ("<div>" * 5000, "<b>" * 3000, "<div>" * 300 + text("x")):
+        with pytest.raises(Rejected, match="nested"):
+            parsed(inside)
+
+
+def test_a_long_page_is_read() -> None:
+    """Twenty posts that are as long and as lively as can be are no attack."""
+    emoji = '<tg-emoji emoji-id="5"><i class="emoji"><b>x</b></i></tg-emoji><br/>'
+    page = Channel(posts={n: text(emoji * 600) for n in range(1, 21)}).page()
+    assert not is_usual(page.encode())
+    assert 20 == len(read_page(page.encode(), source="s", received=SEEN).posts)
+    assert is_usual(Channel(posts={1: text("x")}).page().encode())
 
 
 @pytest.mark.skipif("DATA" not in os.environ, reason="no recorded pages at hand")

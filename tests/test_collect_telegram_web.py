@@ -1,6 +1,8 @@
 """Channels read by their public preview: which posts, and whose they are."""
 
+import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,8 @@ import pytest
 from monitor.collect.telegram_page import channel_number, read_page
 from monitor.collect.telegram_web import Telegram
 from monitor.errors import Gone, Rejected, Transient
-from monitor.item import Origin
-from tests.channel import NUMBER, SEEN, Channel, reading
+from monitor.item import Item, Origin
+from tests.channel import NUMBER, SEEN, Channel, reading, text
 from tests.loopback import Request, Response
 
 NIGHT = Path(__file__).parent / "fixtures/collect/telegram/night/answer.html"
@@ -329,3 +331,26 @@ async def test_nothing_is_skipped_behind_a_cut_page() -> None:
 
     assert set(range(1, 9)) == set(first) | set(second)
     assert [n for n in first if n > 4] == []
+
+
+async def longest_wait(read: asyncio.Task[list[Item]]) -> float:
+    """Return how long at most nothing else had its turn while *read* went on."""
+    longest, last = 0.0, time.perf_counter()
+    while not read.done():
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+    return longest
+
+
+async def test_nothing_waits_while_a_large_page_is_read() -> None:
+    """A page that takes its time is read beside everything else."""
+    channel = Channel(posts={n: text("<b>x</b>" * 4000) for n in range(1, 21)})
+    page = channel.page()
+    waits = []
+    async with reading(lambda _: Response(200, page)) as reader:
+        for _ in range(3):  # the machine may be busy with something else
+            read = asyncio.create_task(reader.items())
+            waits.append(await longest_wait(read))
+            assert 20 == len(await read)
+    assert min(waits) < 0.05

@@ -13,21 +13,24 @@ naive reader:
   one at the end of a page that was cut is no whole post.
 
 All is found by one selector over the page, in document order; asking every block for
-every class takes five times as long.
+every class takes five times as long.  What encloses an element is looked up once for
+each element of the page.  HTML takes a time to parse that grows with the square of its
+depth; so a page that is nested without measure is refused before it is parsed.
 """
 
 import base64
 import binascii
 import re
-from collections.abc import Set as AbstractSet
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from monitor.collect.text import line_of_html, text_of_html
+from monitor.errors import Rejected
 from monitor.item import Item, Media, MediaKind
 
 PREFIX = "tgme_widget_message_"
@@ -60,10 +63,25 @@ TELLING = TEXTS | QUOTES | NAMES | KINDS.keys() | {SUPPORTED, EMPTY, BLOCK, DATE
 PARTS = f'[class*="message"], .{SUPPORTED}:not([class*="message"])'
 BOT_API = 10**12  # what the Bot API adds to the id of a channel, before the minus
 TAIL = 512  # bytes in which a whole page ends
+# A usual page of 20 posts has some 100 KB, 1,800 tags, 20 of them open at a time.
+SMALL = 200_000  # bytes
+FEW = 2_500  # tags
+LARGEST = 2 * 1024 * 1024  # bytes of a page that is read
+DEEPEST = 256  # elements around one that tells something
+OPEN = 1_000  # tags at a time; 100,000 take 23 s
+# Of those that HTML opens again in each paragraph: 2,000 in 2,000 fill the memory.
+OPEN_AGAIN = 16
+FORMATTING = frozenset(
+    b"a b big code em font i nobr s small strike strong tt u".split()
+)
 
 _POST = re.compile(r"([A-Za-z0-9_]{1,64})/([0-9]{1,15})")
 _PART = re.compile(r"/([0-9]{1,15})\?(?:[^#]*&)?single\b")
 _LINK = re.compile(r"//[^/]+/([A-Za-z0-9_]{1,64})/([0-9]{1,15})\b")
+_TAG = re.compile(
+    rb"<(/?)(?!(?:br|circle|hr|img|input|link|meta|path|source|use|wbr)\b)"
+    rb"([a-zA-Z][\w-]*)"
+)
 _PICTURE = re.compile(r"url\(\s*['\"]?([^'\")]+)")
 
 
@@ -119,10 +137,21 @@ def channel_number(number: int) -> int:
     return number - BOT_API if number > BOT_API else number
 
 
+def is_usual(body: bytes) -> bool:
+    """Say whether a page is one that is read in a moment; others belong in a thread."""
+    tags, ends = body.count(b"<"), body.count(b"</")
+    return len(body) <= SMALL and tags <= FEW and tags - 2 * ends <= FEW // 10
+
+
 def read_page(body: bytes, *, source: str, received: datetime) -> Page:
-    """Return what *body* holds; nothing in it is an error."""
+    """
+    Return what *body* holds, be it nothing.
+
+    Raises:
+        Rejected: It is larger or more deeply nested than any channel's page.
+    """
     draft = _Draft()
-    for node in LexborHTMLParser(body).css(PARTS):
+    for node in _parsed(body).css(PARTS):
         attributes = node.attributes
         telling = _telling(attributes.get("class") or "")
         if telling:
@@ -143,6 +172,33 @@ def read_page(body: bytes, *, source: str, received: datetime) -> Page:
         error=draft.error,
         received=received,
     )
+
+
+def _parsed(body: bytes) -> LexborHTMLParser:
+    if len(body) > LARGEST:
+        raise Rejected(f"a page of {len(body):,} bytes is none of a channel")
+    if not is_usual(body):
+        _refuse_excess(body)
+    try:
+        return LexborHTMLParser(body)
+    except SelectolaxError:  # there is not enough memory
+        raise Rejected("the page cannot be parsed") from None
+
+
+def _refuse_excess(body: bytes) -> None:
+    """Raise Rejected where a parser would need minutes instead of a moment."""
+    opened: Counter[bytes] = Counter()
+    depth = again = 0
+    for tag in _TAG.finditer(body):
+        closing, name = tag.groups()
+        if closing and not opened[name]:
+            continue
+        step = -1 if closing else 1
+        opened[name] += step
+        depth += step
+        again += step if name in FORMATTING else 0
+        if depth > OPEN or again > OPEN_AGAIN:
+            raise Rejected("the page is nested without measure")
 
 
 @dataclass(slots=True)
@@ -189,9 +245,10 @@ class _Block:
 class _Draft:
     """Blocks, filled node by node in the order of the page."""
 
-    __slots__ = ("block", "blocks", "empty", "error")
+    __slots__ = ("block", "blocks", "empty", "error", "tree")
 
     def __init__(self) -> None:
+        self.tree = _Tree()
         self.blocks: list[_Block] = []
         self.block: _Block | None = None  # the one that is being read
         self.empty = False
@@ -208,9 +265,10 @@ class _Draft:
         elif EMPTY in classes:
             self.empty = True
         elif ERROR in classes:
-            self.error = line_of_html(node.html or "") or "error"
+            # The first: errors in errors would be read as often as they are deep.
+            self.error = self.error or line_of_html(self.tree.html(node)) or "error"
         elif self.block:
-            _fill(self.block, node, attributes, classes)
+            _fill(self.block, node, attributes, classes, self.tree)
 
 
 def _opened(attributes: Attributes) -> _Block | None:
@@ -225,21 +283,60 @@ def _opened(attributes: Attributes) -> _Block | None:
     )
 
 
+class _Tree:
+    """The elements of a page, none of which is looked at too often."""
+
+    __slots__ = ("_left", "_within")
+
+    def __init__(self) -> None:
+        self._left = LARGEST  # characters: blocks in blocks are read again and again
+        self._within: dict[int, frozenset[str]] = {}
+
+    def html(self, node: LexborNode) -> str:
+        """Return the HTML of *node*."""
+        html = node.html or ""
+        self._left -= len(html)
+        if self._left < 0:
+            raise Rejected("the page is nested without measure")
+        return html
+
+    def around(self, node: LexborNode) -> frozenset[str]:
+        """Return the telling classes of all that *node* lies in, within its block."""
+        above, unknown = node.parent, list[LexborNode]()
+        while above is not None and above.mem_id not in self._within:
+            unknown.append(above)
+            if len(unknown) > DEEPEST:
+                raise Rejected("the page is nested without measure")
+            above = above.parent
+        within = self._within[above.mem_id] if above is not None else frozenset[str]()
+        for element in reversed(unknown):
+            attributes = element.attributes
+            outer = frozenset[str]() if "data-post" in attributes else within
+            within = outer | _telling(attributes.get("class") or "")
+            self._within[element.mem_id] = within
+        return within
+
+
 def _fill(
-    block: _Block, node: LexborNode, attributes: Attributes, classes: frozenset[str]
+    block: _Block,
+    node: LexborNode,
+    attributes: Attributes,
+    classes: frozenset[str],
+    tree: _Tree,
 ) -> None:
+    within = tree.around(node)
     if SUPPORTED in classes:
         block.supported = True
-    if DATE in classes:
+    if DATE in classes and DATE not in within:
         block.published = block.published or _moment(node)
     elif classes & TEXTS:
-        if not classes & QUOTES and not _within(node, TEXTS | QUOTES):
-            block.texts.append(text_of_html(node.html or ""))
+        if not classes & QUOTES and not within & (TEXTS | QUOTES):
+            block.texts.append(text_of_html(tree.html(node)))
     elif kinds := classes & KINDS.keys():
-        if not _within(node, KINDS.keys() | QUOTES):
+        if not within & (KINDS.keys() | QUOTES):
             _attach(block, node, min(kinds), attributes.get("href") or "")
-    elif classes & NAMES:
-        _name(block, node, classes, attributes.get("href") or "")
+    elif classes & NAMES and not within & NAMES:
+        _name(block, tree, node, classes, attributes.get("href") or "")
 
 
 @lru_cache(maxsize=1024)
@@ -258,11 +355,13 @@ def _attach(block: _Block, node: LexborNode, name: str, link: str) -> None:
         block.media.append(_media(node, KINDS[name]))
 
 
-def _name(block: _Block, node: LexborNode, classes: frozenset[str], link: str) -> None:
+def _name(
+    block: _Block, tree: _Tree, node: LexborNode, classes: frozenset[str], link: str
+) -> None:
     if FORWARD in classes:
-        block.forward = line_of_html(node.html or "") or None
+        block.forward = line_of_html(tree.html(node)) or None
     elif AUTHOR in classes:
-        block.author = line_of_html(node.html or "")
+        block.author = line_of_html(tree.html(node))
     else:
         block.reply_to = _answered(link, block.name)
 
@@ -306,19 +405,6 @@ def _address(node: LexborNode | None) -> str:
 def _absolute(address: str) -> str:
     address = f"https:{address}" if address.startswith("//") else address
     return address if address.startswith(("https://", "http://")) else ""
-
-
-def _within(node: LexborNode, names: AbstractSet[str]) -> bool:
-    """Say whether *node* lies inside an element of its block with such a class."""
-    above = node.parent
-    while above is not None:
-        attributes = above.attributes
-        if "data-post" in attributes:
-            return False
-        if not names.isdisjoint((attributes.get("class") or "").split()):
-            return True
-        above = above.parent
-    return False
 
 
 def _answered(link: str, name: str) -> str | None:

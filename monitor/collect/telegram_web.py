@@ -14,18 +14,26 @@ A name can change hands, a number cannot: the channel's numeric id, which every 
 carries, is pinned, and nothing of another channel is handed over under its name.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 
 from monitor.collect.source import Batch
-from monitor.collect.telegram_page import Page, Post, channel_number, read_page
+from monitor.collect.telegram_page import (
+    Page,
+    Post,
+    channel_number,
+    is_usual,
+    read_page,
+)
 from monitor.errors import Failure, Gone, Rejected, Transient
 from monitor.item import Item, Origin
-from monitor.web import Web
+from monitor.web import Answer, Web
 
 PAGES = 250  # the most that one read goes back
 REMEMBERED = 100  # posts, some five pages
@@ -106,7 +114,8 @@ class Telegram:
         """Return the posts of one page; see `Source.parse`."""
         page = read_page(body, source=source, received=received)
         if not page.posts and not page.empty:
-            raise Rejected(f"no page of a Telegram channel: {url}")
+            where = f"{url}: " if url else ""
+            raise Rejected(f"{where}the page has no posts, and is of no channel")
         return tuple(post.item for post in page.posts if post.item)
 
     def _recall(self, cursor: str) -> Memory:
@@ -150,9 +159,7 @@ class Telegram:
                 f"no public preview of {self.channel} ({answer.status}): it is absent,"
                 " private, restricted, a group, or has its preview switched off"
             )
-        page = read_page(
-            answer.body, source=self.origin.source, received=answer.received
-        )
+        page = await self._read(answer)
         if not page.posts and not page.empty:
             raise Rejected(f"{self.channel}: a page that has no posts and no reason")
         for number in page.channels:
@@ -162,6 +169,16 @@ class Telegram:
                     f" {pin or page.channels[0]}, and is channel {number} now"
                 )
         return page
+
+    async def _read(self, answer: Answer) -> Page:
+        """Return the page; nothing else waits while an unusual one is read."""
+        read = partial(
+            read_page,
+            answer.body,
+            source=self.origin.source,
+            received=answer.received,
+        )
+        return read() if is_usual(answer.body) else await asyncio.to_thread(read)
 
     async def _ask(
         self, memory: Memory, page: Page, web: Web
@@ -190,9 +207,7 @@ class Telegram:
         """Return the post's deletion, if its own page says that there is none."""
         url = f"{self.preview.rstrip('/')}/{self.channel}/{number}?embed=1&mode=tme"
         answer = await web.get(url, follow=False)
-        page = read_page(
-            answer.body, source=self.origin.source, received=answer.received
-        )
+        page = await self._read(answer)
         # "Channel … not found" says nothing of the post
         if page.posts or not page.error or "channel" in page.error.lower():
             return None
