@@ -7,10 +7,12 @@ calendar; nothing here waits.
 """
 
 import asyncio
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from monitor import log
 from monitor.clock import Clock
@@ -18,8 +20,12 @@ from monitor.errors import Transient, Unavailable
 from monitor.stream import Stream
 from monitor.stream.archive import Archive
 from monitor.stream.dayfile import Damaged
+from monitor.waiting import within
+
+T = TypeVar("T")
 
 HOT = timedelta(days=90)  # how long the archive is searched without its day files
+PATIENCE = timedelta(seconds=5)  # with a rebuild, before a turn ends in vain
 SEEN = timedelta(days=30)  # for so long a source may hide a post and show it again
 
 
@@ -32,29 +38,48 @@ class House:
     """
 
     def __init__(self, folder: Path, stream: Stream, clock: Clock) -> None:
-        """Open the archive in *folder*; a damaged one is rebuilt from its files."""
+        """Open the archive in *folder*; a damaged one waits to be mended."""
         self._folder, self._stream, self._clock = folder, stream, clock
         self._log = log.get("house")
-        self._mending = asyncio.Lock()
+        self._mending: asyncio.Task[Archive] | None = None
         self.archive = self._open()
 
     def close(self) -> None:
-        """Let go of the archive."""
+        """Let go of the archive; a rebuild that is not done begins anew next time."""
         self.archive.close()
+        if self._mending and not self._mending.cancel():
+            self._mending.result().close()
 
     async def mend(self, damaged: Archive) -> None:
-        """Rebuild the archive if the one in use is still the *damaged* one."""
-        async with self._mending:
-            if self.archive is damaged:
-                damaged.close()
-                self.archive = await asyncio.to_thread(self._rebuild)
+        """
+        Rebuild the archive if the one in use is still the *damaged* one.
+
+        It takes minutes where the archive is large.  They are not waited for: nobody
+        but the archive needs it, and a stage that answers nobody looks like a dead one.
+
+        Raises:
+            Transient: It is not done yet, or has to be tried again: what is to be
+                stored waits in its stream.
+            Unavailable: Somebody has to do what the text says.
+        """
+        if self.archive is not damaged:
+            return
+        if self._mending is None:
+            damaged.give_up()
+            self._mending = asyncio.create_task(_aside(self._rebuild))
+        mending = self._mending
+        if await within(self._clock, PATIENCE, [mending]):
+            raise Transient("the archive is being rebuilt; what it is to keep waits")
+        if self._mending is mending:
+            self._mending = None
+            self.archive = mending.result()
 
     def _open(self) -> Archive:
         try:
             return Archive(self._folder)
         except Damaged as damage:
             self._log.error("archive_damaged", why=str(damage))
-            return self._rebuild()
+            return Archive(self._folder, damage)
 
     def _rebuild(self) -> Archive:
         today = self._clock.now().date()
@@ -79,9 +104,44 @@ class House:
             self._log.error("house_not_kept", why=str(failure))
 
     async def _file(self, today: date) -> None:
-        rolled = await asyncio.to_thread(self.archive.roll, today)
-        pruned = await asyncio.to_thread(self.archive.prune, today - HOT)
+        if self._mending:
+            await self.mend(self.archive)
+        archive = self.archive
+        try:
+            rolled = await asyncio.to_thread(archive.roll, today)
+            pruned = await asyncio.to_thread(archive.prune, today - HOT)
+        except Damaged:
+            await self.mend(archive)
+            raise
         doubts = [*rolled.aside, *rolled.missing, *pruned.kept]
         if doubts:
             self._log.error("archive_doubtful", what=[str(doubt) for doubt in doubts])
         self._log.info("days_written", files=len(rolled.written), pruned=pruned.rows)
+
+
+async def _aside(work: Callable[[], T]) -> T:
+    """
+    Return what *work* returns, done in a thread that the program's end does not await.
+
+    Raises:
+        Transient: It failed by a bug, which Python has printed.
+    """
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    outcome: list[T | Transient | Unavailable] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except (Transient, Unavailable) as failure:
+            outcome.append(failure)
+        finally:
+            with suppress(RuntimeError):  # nobody waits any more
+                loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, daemon=True).start()
+    await done.wait()
+    if not outcome:
+        raise Transient("the archive was not rebuilt: see the log")
+    if isinstance(outcome[0], Transient | Unavailable):
+        raise outcome[0]
+    return outcome[0]

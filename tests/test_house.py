@@ -1,14 +1,18 @@
 """What the calendar does: the archive's days, and what may be forgotten."""
 
+import asyncio
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor.errors import Unavailable
+from monitor.errors import Transient, Unavailable
 from monitor.house import HOT, SEEN, House
 from monitor.stream import ITEMS, Stream
-from monitor.stream.archive import BASE
+from monitor.stream.archive import BASE, Archive
 from monitor.stream.dayfile import Damaged
 from monitor.stream.upkeep import SHOWN
 from tests.archived import EVER
@@ -89,10 +93,33 @@ def break_base(folder: Path) -> None:
     base.write_bytes(b"\x00" * 4096 + base.read_bytes()[4096:])
 
 
-async def test_a_damaged_archive_is_rebuilt_at_the_start(
+def ruined(folder: Path) -> None:
+    """Leave an archive that is damaged already when it is opened."""
+    with Archive(folder) as archive:
+        archive.store(items=[post("1")])
+    break_base(folder)
+
+
+@contextmanager
+def busy(folder: Path) -> Iterator[None]:
+    """Write files elsewhere while the block runs, so that a rebuild has to wait."""
+    with (folder / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+async def mended(house: House, damaged: Archive) -> None:
+    """Have the archive mended, as a stage does that is told to come again."""
+    async with asyncio.timeout(20):
+        while house.archive is damaged:
+            with suppress(Transient):
+                await house.mend(damaged)
+
+
+async def test_a_damaged_archive_is_rebuilt_after_the_start(
     stream: Stream, clock: FakeClock, tmp_path: Path
 ) -> None:
-    """What the day files have is there again, and a person is told."""
+    """The program starts at once; what the days' files have comes back, and is told."""
     house = House(tmp_path, stream, clock)
     house.archive.store(items=[post("1")])
     clock.advance(DAY)
@@ -101,8 +128,14 @@ async def test_a_damaged_archive_is_rebuilt_at_the_start(
     break_base(tmp_path)
     with logged() as lines:
         house = House(tmp_path, stream, clock)
+        assert ["archive_damaged"] == events(lines)
+        damaged = house.archive
+        with pytest.raises(Damaged):
+            damaged.store(items=[post("2")])
+        await mended(house, damaged)
+        house.archive.store(items=[post("2")])
 
-    assert ["1"] == [item.id for item in house.archive.items(*EVER)]
+    assert ["1", "2"] == [item.id for item in house.archive.items(*EVER)]
     assert ["archive_damaged", "archive_rebuilt"] == events(lines)
     house.close()
 
@@ -116,15 +149,71 @@ async def test_an_archive_is_mended_once_for_all(
     damaged.store(items=[post("1")])
     break_base(tmp_path)
     with logged() as lines:
-        await house.mend(damaged)
-        mended = house.archive
+        await asyncio.gather(*(mended(house, damaged) for _ in range(3)))
+        with pytest.raises(Damaged):
+            damaged.store(items=[post("2")])
+        rebuilt = house.archive
         await house.mend(damaged)
 
-    assert mended is house.archive is not damaged
+    assert rebuilt is house.archive is not damaged
     assert ["archive_rebuilt"] == events(lines)
     house.archive.store(items=[post("2")])
     assert "2" in [item.id for item in house.archive.items(*EVER)]
     house.close()
+
+
+async def test_a_long_rebuild_holds_nobody_up(
+    stream: Stream, clock: FakeClock, tmp_path: Path
+) -> None:
+    """While it lasts, whoever wants to store is told to come again, and again."""
+    ruined(tmp_path)
+    house = House(tmp_path, stream, clock)
+    damaged = house.archive
+    with busy(tmp_path):
+        for _ in range(3):
+            with pytest.raises(Transient, match=r"being (rebuilt|written elsewhere)"):
+                await house.mend(damaged)
+    with logged() as lines:
+        await mended(house, damaged)
+
+    assert 1 == house.archive.store(items=[post("2")])
+    assert ["archive_rebuilt"] == events(lines)
+    house.close()
+
+
+async def test_the_calendar_mends_what_nobody_stores_into(
+    stream: Stream, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Damage that is met while days are written is mended from there."""
+    ruined(tmp_path)
+    with logged() as lines:
+        house = House(tmp_path, stream, clock)
+        damaged = house.archive
+        async with asyncio.timeout(20):
+            while house.archive is damaged:
+                await house.keep([])
+
+    told = {"archive_damaged", "house_not_kept", "archive_rebuilt"}
+    assert told <= {*events(lines)}
+    house.close()
+
+
+async def test_the_end_does_not_wait_for_a_rebuild(
+    stream: Stream, clock: FakeClock, tmp_path: Path
+) -> None:
+    """A house can be closed at any moment of a rebuild; the next one goes on."""
+    for naps in range(4):
+        ruined(tmp_path)
+        house = House(tmp_path, stream, clock)
+        with suppress(Transient):
+            await house.mend(house.archive)
+        for _ in range(naps):
+            await asyncio.sleep(0)
+        house.close()
+        async with asyncio.timeout(20):  # the thread lets go of the folder
+            house = House(tmp_path, stream, clock)
+            await mended(house, house.archive)
+        house.close()
 
 
 async def test_a_day_that_cannot_be_written_waits_for_the_next(

@@ -10,10 +10,9 @@ of zstd NDJSON (`dayfile`), all in one folder::
     ….damaged-2023-05-26             found broken that day; set aside, never deleted
     lock                             held while files are written
 
-It holds no progress: the caller acknowledges its streams after `Archive.store` has
-returned, and a batch that comes again, because of a crash between the two, changes
-nothing.  Either form heals the other: a day is written anew from the base, and the
-base is rebuilt from the days.
+It holds no progress: the caller acknowledges its streams after `Archive.store`, and a
+batch that comes again, because of a crash between the two, changes nothing.  Either
+form heals the other: a day is written anew from the base, the base from the days.
 """
 
 import fcntl
@@ -96,22 +95,21 @@ class Archive:
     """
     One folder of the archive, open for reading and writing.
 
-    All methods block, for as long as the disk takes: call them in a thread.  Any
-    thread may call any of them at any time, and so may other processes: writing
-    goes through one connection under one lock, each reading has its own and sees
-    the archive as it was when its first value was taken.
+    All methods block as long as the disk takes.  Any thread and process may call any
+    at any time: writing goes through one connection under one lock, each reading has
+    its own and sees the archive as it was when its first value was taken.
 
     Raises:
         Damaged: The base is no base any more; call `rebuild`, then open again.
         Unavailable: The folder cannot be used; the text says what to do.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, damage: Damaged | None = None) -> None:
         self.folder = folder
         self._base = folder / BASE
         _open_folder(folder)
-        self._writer = hotbase.connect(self._base)
-        self._lock = threading.Lock()
+        self._writer = damage or hotbase.connect(self._base)  # known: only to say so
+        self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +120,14 @@ class Archive:
     def close(self) -> None:
         """Let go of the base; readings that have begun may go on."""
         with self._lock:
-            self._writer.close()
+            if isinstance(self._writer, sqlite3.Connection):
+                self._writer.close()
+
+    def give_up(self) -> None:
+        """Close it for a rebuild: whoever stores into it is told that it is damaged."""
+        with self._lock:
+            self.close()
+            self._writer = Damaged(self._base, "it is being rebuilt; open it again")
 
     def store(
         self,
@@ -198,9 +203,8 @@ class Archive:
         """
         Read every day file through, and write those anew that are damaged.
 
-        The new one has what the base still holds and what is intact in the old
-        one, which is set aside: if there is a copy of it, put that back, and what
-        it has more will be read.
+        The new one has what the base still holds and what is intact in the old one,
+        which is set aside: put a copy back, if any, and what it has more will be read.
 
         Raises:
             Transient: The disk is full, or files are being written elsewhere.
@@ -240,11 +244,11 @@ class Archive:
         """
         Make a new base out of the day files and of what a damaged one still gives.
 
-        The damaged one is set aside.  A sound one stays as it is, and nothing is
-        done.  Nobody may have the archive open meanwhile.
+        The damaged one is set aside, a sound one stays as it is.  Nobody may have the
+        archive open meanwhile.
 
         Args:
-            today: In UTC; goes into the name of what is set aside.
+            today: In UTC; for the name of what is set aside.
             since: The first day that is to be in the base again.
 
         Raises:
@@ -365,9 +369,12 @@ class Archive:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, hotbase.speaking(self._base), self._writer:
-            self._writer.execute("BEGIN IMMEDIATE")
-            yield self._writer
+        with self._lock, hotbase.speaking(self._base):
+            if isinstance(self._writer, Damaged):
+                raise self._writer.with_traceback(None)
+            with self._writer as base:
+                base.execute("BEGIN IMMEDIATE")
+                yield base
 
 
 def _sum(results: Iterable[Rolled]) -> Rolled:
