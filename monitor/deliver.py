@@ -19,6 +19,7 @@ from monitor import log
 from monitor.addresses import Addresses
 from monitor.alert import Alert, Sink, Subscriber
 from monitor.alert.pace import Pacer
+from monitor.alert.refusals import Refusals
 from monitor.alert.step import Step, step
 from monitor.clock import Clock
 from monitor.errors import Away, Gone, Moved, Rejected, Transient, Unavailable
@@ -34,7 +35,6 @@ SHARE = 100  # jobs of one recipient that count for it: who hangs holds up nobod
 BLOCK = timedelta(seconds=2)  # until the lease has to be renewed
 TRIES = 5  # of what nobody foresaw, before it is set aside
 RELOADS = timedelta(minutes=1)  # until all roles have taken up a configuration
-GIVE_UP = timedelta(minutes=10)  # on what the sink refuses while it takes others
 MOVES = 3  # of an address within one delivery; who says more goes round in circles
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(minutes=1)  # so soon after an outage everyone is told
@@ -208,19 +208,14 @@ class Courier:
 
     async def _carry(self, opened: _Open, name: str) -> None:
         """Bring one entry to one recipient, however long it takes."""
-        tries, refusals, wait = 0, 0, FIRST_WAIT
-        began = self._clock.monotonic()
+        tries, wait, refusals = 0, FIRST_WAIT, Refusals()
         while True:
             try:
                 await self._attempt(opened, name)
-            except (
-                Away,
-                Unavailable,
-            ):  # no fault of the sink's; the daemon tells of it
+            except (Away, Unavailable):  # not the sink's fault; the daemon tells of it
                 await self._clock.sleep(FIRST_WAIT)
             except Transient as failure:
-                refusals += 1
-                if refusals >= TRIES and self._is_its_fault(failure, began):
+                if refusals.hopeless(failure, self._clock.monotonic(), self._took):
                     await self._settle(opened, name, "dead", why=str(failure))
                     break
                 asked = failure.retry_after
@@ -237,11 +232,6 @@ class Courier:
             else:
                 break
         self._well(name)
-
-    def _is_its_fault(self, failure: Transient, began: float) -> bool:
-        """Return whether the sink has long been well for others, and not for this."""
-        long = self._clock.monotonic() - began > GIVE_UP.total_seconds()
-        return long and self._took > began and not failure.everywhere
 
     async def _wait(self, name: str, failure: Transient, wait: timedelta) -> None:
         """Wait as a failure says; of many that fail at a time, the first is told."""
