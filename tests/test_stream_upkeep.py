@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.item import WIRE
+from monitor.item import WIRE, Envelope
 from monitor.stream import ITEMS, Damaged, Depth, Stream, outbox
 from monitor.stream.door import Door
 from tests.clock import FakeClock
@@ -15,6 +15,7 @@ from tests.stream_values import (
     delivery,
     drained,
     everything,
+    match,
     matched,
     post,
     posted,
@@ -144,6 +145,39 @@ async def test_depths_count_what_waits(stream: Stream) -> None:
         == (depths["outbox:chat:0", "deliver"])
     )
     assert 7 == len(await stream.depths()) + 1
+
+
+async def test_what_nobody_reads_is_waiting(stream: Stream, door: Door) -> None:
+    """An outbox that was never read, of a sink that is no more, counts as a backlog."""
+    (entry,) = await matched(stream, [post("1")])
+    ways = [Envelope(match=match(post("1")), sink="old", recipients=("ann",))]
+    await stream.fanout([(entry, ways, [])])
+    await door.call("XGROUP", "DESTROY", door.key("items"), "filter")
+
+    depths = {(d.queue, d.group): d for d in await stream.depths()}
+
+    assert (
+        Depth(queue="outbox:old:0", group="deliver", length=1, pending=0, lag=1)
+        == depths["outbox:old:0", "deliver"]
+    )
+    assert (1, 0) == (
+        depths["items", "filter"].lag,
+        depths["items", "filter"].pending,
+    )
+    assert len(depths) == len(await stream.depths())
+
+
+async def test_an_outbox_that_is_gone_has_nothing(stream: Stream, door: Door) -> None:
+    """Of a lane that was used and deleted nothing waits."""
+    await posted(stream, [post("1")], "ann")
+    await door.call("DEL", door.key("outbox:chat:0"))
+
+    depths = {(d.queue, d.group): d for d in await stream.depths()}
+
+    assert (
+        Depth(queue="outbox:chat:0", group="deliver", length=0, pending=0, lag=0)
+        == depths["outbox:chat:0", "deliver"]
+    )
 
 
 # Dead letters

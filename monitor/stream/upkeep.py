@@ -1,7 +1,7 @@
 """Upkeep: what may go goes, and how much lies where."""
 
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -81,13 +81,30 @@ def first_kept(last: Collection[int], today: int, days: int) -> int:
 
 
 async def depths(door: Door, queues: Sequence[Queue[Any]]) -> list[Depth]:
-    """Return how much lies in each queue for each of its groups."""
+    """
+    Return how much lies in each queue for each of its groups.
+
+    For one that nobody has read yet, or not since it was deleted, everything waits.
+    """
     answer = await door.run(DEPTHS, [queue.name for queue in queues])
     return [
-        _depth(queue, length, dict(zip(flat[::2], flat[1::2], strict=True)))
+        depth
         for queue, (length, groups) in zip(queues, answer, strict=True)
-        for flat in groups
+        for depth in _depths(queue, length, groups)
     ]
+
+
+def _depths(
+    queue: Queue[Any], length: int, groups: Sequence[Sequence[Any]]
+) -> Iterator[Depth]:
+    missing = [*queue.groups]
+    for flat in groups:
+        depth = _depth(queue, length, dict(zip(flat[::2], flat[1::2], strict=True)))
+        if depth.group in missing:
+            missing.remove(depth.group)
+        yield depth
+    for name in missing:
+        yield Depth(queue=queue.name, group=name, length=length, pending=0, lag=length)
 
 
 def _depth(queue: Queue[Any], length: int, group: dict[bytes, Any]) -> Depth:
