@@ -9,6 +9,8 @@ from monitor.errors import Rejected, Transient
 from tests.feeds import SEEN, dated, entry, ids, parse, reading, rss
 from tests.loopback import Request, Response
 
+NINE = "<pubDate>Mon, 22 May 2023 09:00:00 GMT</pubDate>"
+
 # Reading
 
 
@@ -134,8 +136,10 @@ async def test_a_mark_that_cannot_be_sent_back_is_no_failure() -> None:
     [
         ("<guid>7</guid><link>http://e.org/a</link>", "7"),
         ("<guid> 7\n</guid>", "7"),
-        ("<link>http://e.org/a</link><title>x</title>", "http://e.org/a"),
-        ("<link>/a</link>", "https://news.example.org/a"),
+        ("<link>http://e.org/a</link><title>x</title>", "e.org/a@"),
+        ("<link>/a</link>", "news.example.org/a@"),
+        ("<link>http://E.org/A/?utm_source=x&amp;n=1#2</link>", "e.org/A?n=1#2@"),
+        (f"<link>http://e.org</link>{NINE}", "e.org@1684746000"),
     ],
 )
 def test_the_id_is_the_publishers_own_or_the_link(inside: str, expected: str) -> None:
@@ -156,6 +160,69 @@ def test_without_id_and_link_an_entry_is_known_by_title_and_date() -> None:
     assert ids(body) == ids(body)
     changed = body.replace(b"<title>A</title>", b"<title>A</title><x/>")
     assert ids(body) == ids(changed)
+
+
+def linked(words: str, link: str = "https://alerts.example.org/", day: int = 0) -> str:
+    date = f"<pubDate>{day} May 2023 09:00:00 GMT</pubDate>" if day else ""
+    title, _, rest = words.partition("/")
+    inside = f"<title>{title}</title><description>{rest}</description>{date}"
+    return f"<item>{inside}<link>{link}</link></item>"
+
+
+STATE = "https://alerts.example.org/state"
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [linked("Тревога", day=3), linked("Отбой", day=2), linked("Тревога", day=1)],
+        [linked("Тревога/Шебекино"), linked("Отбой"), linked("Тревога/Белгород")],
+        [linked("Тревога/а", STATE), linked("Отбой", STATE), linked("Тревога", STATE)],
+        [linked("Тревога", day=3), linked("Отбой", day=3), linked("Тревога/б", day=3)],
+    ],
+    ids=["dates", "site", "page", "same date"],
+)
+def test_entries_that_share_one_link_are_all_read(entries: list[str]) -> None:
+    """A feed whose every entry links to the same page loses none of them."""
+    assert 3 == len(parse(rss(*entries)))
+
+
+@pytest.mark.parametrize("link", ["https://alerts.example.org/", STATE])
+@pytest.mark.parametrize("day", [0, 3])
+async def test_a_neighbour_changes_no_id(link: str, day: int) -> None:
+    """An entry stays itself when another with its link comes, and when that goes."""
+    words = ["Тревога", "Отбой", "Обстрел", "Отбой/снова"]
+    entries = [linked(word, link, day) for word in words]
+    windows = [entries[:1], entries[:2], entries[1:3], entries[2:4], entries[3:]]
+    known: dict[str, str] = {}
+    bodies = [rss(*window[::-1]) for window in windows]
+    async with reading(lambda _: Response(200, bodies.pop(0))) as (read, _):
+        cursor = ""
+        for window in windows:
+            batch = await read(cursor)
+            cursor = batch.cursor
+            assert len(window) == len(batch.items)
+            for item in batch.items:
+                told = f"{item.title}/{item.text}"
+                assert item.id == known.setdefault(told, item.id)
+    assert 4 == len(set(known.values()))
+
+
+def test_an_edit_is_one_where_link_and_date_are_its_own() -> None:
+    """Without an id of its own, an entry is the same with another title or text."""
+    for before, after in [
+        (linked("Тревога", day=3), linked("Отбой/уточнено", day=3)),
+        (linked("Тревога", STATE), linked("Отбой/уточнено", STATE)),
+    ]:
+        assert ids(rss(before)) == ids(rss(after))
+
+
+@pytest.mark.parametrize("day", [0, 3])
+@pytest.mark.parametrize("path", ["", "/", "/7", "/7/?n=1", "/#7"])
+def test_a_link_by_another_scheme_is_the_same(path: str, day: int) -> None:
+    """When a site moves to https, nothing of it is new."""
+    old, new = f"http://e.org{path}", f"https://E.org{path}"
+    assert ids(rss(linked("x", old, day))) == ids(rss(linked("x", new, day)))
 
 
 def test_a_long_id_is_shortened_and_stays_itself() -> None:

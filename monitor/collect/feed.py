@@ -7,7 +7,8 @@ where two reads share none, some may have passed unseen between them, and that i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -66,14 +67,7 @@ class Feed:
             yield Batch(items=(), cursor=_write(_noted(memory, answer, digest)))
             return
         # A long feed takes feedparser a second; nothing else shall wait for it.
-        items = await asyncio.to_thread(
-            _items,
-            answer.body,
-            source=self.origin.source,
-            url=answer.url,
-            received=answer.received,
-            content_type=answer.headers.get("content-type", ""),
-        )
+        items = await asyncio.to_thread(self._items, answer, frozenset(memory.ids))
         ids = tuple(_short(item.id) for item in items[-REMEMBERED:])
         gap = bool(memory.ids and ids) and not _shared(memory.ids, items)
         memory = _noted(memory, answer, digest, ids or memory.ids)
@@ -84,33 +78,62 @@ class Feed:
         body: bytes, *, source: str, url: str, received: datetime
     ) -> tuple[Item, ...]:
         """Return the entries of one feed; see `Source.parse`."""
-        return _items(body, source=source, url=url, received=received, content_type="")
+        named = _named(_ordered(_entries(body, url), received))
+        return _items(named, source, received)
+
+    def _items(self, answer: Answer, known: AbstractSet[str]) -> tuple[Item, ...]:
+        content_type = answer.headers.get("content-type", "")
+        entries = _entries(answer.body, answer.url, content_type)
+        named = _named(_ordered(entries, answer.received), known)
+        return _items(named, self.origin.source, answer.received)
+
+
+def _entries(body: bytes, url: str, content_type: str = "") -> list[Entry]:
+    if is_json(body):
+        return entries_of_json(body, url)
+    return entries_of_xml(body, url, content_type)
 
 
 def _items(
-    body: bytes, *, source: str, url: str, received: datetime, content_type: str
+    named: Mapping[str, Entry], source: str, received: datetime
 ) -> tuple[Item, ...]:
-    """Return a feed's entries, oldest first; of one that is long, the newest 500."""
-    if is_json(body):
-        entries = entries_of_json(body, url)
-    else:
-        entries = entries_of_xml(body, url, content_type)
-    return tuple(entry.item(source, received) for entry in _newest(entries, received))
+    """Return the newest 500 of entries as items."""
+    newest = list(named.items())[-ENTRIES:]
+    return tuple(entry.item(source, name, received) for name, entry in newest)
 
 
-def _newest(entries: Sequence[Entry], received: datetime) -> list[Entry]:
+def _ordered(entries: Sequence[Entry], received: datetime) -> list[Entry]:
     """
-    Return the newest 500 of *entries*, oldest first, each id once.
+    Return *entries*, oldest first, and each of the publisher's own ids once.
 
     Feeds list the newest first; so those are turned round that have no dates, or the
     same, and of two entries with one id the first counts.
     """
-    found: dict[str, Entry] = {}
-    for entry in entries:
-        found.setdefault(entry.identity(), entry)
+    found: dict[str | int, Entry] = {}
+    for place, entry in enumerate(entries):
+        found.setdefault(entry.id.strip() or place, entry)
     ordered = list(found.values())[::-1]
     ordered.sort(key=lambda entry: entry.appeared(received))
-    return ordered[-ENTRIES:]
+    return ordered
+
+
+def _named(
+    entries: Iterable[Entry], known: AbstractSet[str] = frozenset()
+) -> dict[str, Entry]:
+    """
+    Return *entries* by their ids, in their order.
+
+    Of those that share their usual id, the oldest has it.  One that was *known* by its
+    words keeps to that when the older one has left the feed.
+    """
+    found: dict[str, Entry] = {}
+    groups: set[str] = set()
+    for entry in entries:
+        usual, full = entry.identities()
+        oldest = usual not in groups and _short(full) not in known
+        groups.add(usual)
+        found[usual if usual == full or oldest else full] = entry
+    return found
 
 
 def _recall(cursor: str) -> Memory:

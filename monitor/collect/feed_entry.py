@@ -1,5 +1,19 @@
-"""An entry of a feed on its way to an item, whatever form the feed has."""
+"""
+An entry of a feed on its way to an item, whatever form the feed has.
 
+What an entry is known by, from the best down:
+
+1. the publisher's own id;
+2. its link and date.  The link counts without its scheme, a slash at its end and the
+   ``utm_`` parameters, which change while the entry stays.  An edited title or text
+   is an edit;
+3. where several entries of an answer share link and date, those but the oldest are
+   known by their words too; and so is one without a date that links to a whole site.
+   There, other words are another entry: a lost warning is worse than a second one;
+4. without a link, title and date; without a date, all that it says.
+"""
+
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -12,6 +26,7 @@ from monitor.item import Item, Media, MediaKind
 LONGEST_ID = 512  # characters; a longer one is hashed
 ATTACHMENTS = 32  # of an entry
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_TRACKING = re.compile("utm_", re.IGNORECASE)
 KINDS: dict[str, MediaKind] = {"image": "photo", "video": "video", "audio": "audio"}
 
 
@@ -56,26 +71,36 @@ class Entry:
     edited: datetime | None
     media: tuple[tuple[str, str], ...]
 
-    def identity(self) -> str:
-        """Return the entry's id, else its link, else a hash of title and date."""
-        identity = line(self.id) or self.link
-        if identity and len(identity) <= LONGEST_ID:
-            return identity
-        told = self.title.source + self.date or self.body.source
-        coded = (identity or told).encode("utf-8", "replace")
-        return blake2b(coded, digest_size=16).hexdigest()
+    def identities(self) -> tuple[str, str]:
+        """Return what it is usually known by, and by what where that is shared."""
+        if native := line(self.id):
+            return _within_bounds(native), _within_bounds(native)
+        place, when = canonical(self.link), self._when()
+        full = f"{place}@{when}#{self._words()}" if place else self._words() + when
+        if place and (when or "/" in place or "?" in place):
+            return _within_bounds(f"{place}@{when}"), _within_bounds(full)
+        if not place and when and self.title.source:
+            return _digest(self.title.source + when), _within_bounds(full)
+        return _within_bounds(full), _within_bounds(full)
+
+    def _when(self) -> str:
+        written = self.date.strip()
+        return str(int(self.published.timestamp())) if self.published else written
+
+    def _words(self) -> str:
+        return _digest(f"{self.title.on_one_line()}\n{self.body.plain()}")
 
     def appeared(self, received: datetime) -> datetime:
         """Return when it was published, as far as that can be true."""
         return _believed(self.published, received) or received
 
-    def item(self, source: str, received: datetime) -> Item:
-        """Return it as an item."""
+    def item(self, source: str, identity: str, received: datetime) -> Item:
+        """Return it as an item that is known by *identity*."""
         published = self.appeared(received)
         edited = _believed(self.edited, received)
         return Item(
             source=source,
-            id=self.identity(),
+            id=identity,
             url=self.link,
             published=published,
             edited=edited if edited != published else None,
@@ -94,6 +119,25 @@ def web_address(link: str, base: str) -> str:
     except ValueError:
         return ""
     return link if link.lower().startswith(("https://", "http://")) else ""
+
+
+def canonical(link: str) -> str:
+    """Return the part of an address that stays while an entry does."""
+    address = link.partition("://")[2]
+    address, mark, anchor = address.partition("#")
+    path, _, query = address.partition("?")
+    host, slash, path = path.partition("/")
+    kept = [part for part in query.split("&") if part and not _TRACKING.match(part)]
+    place = (host.lower() + slash + path).rstrip("/")
+    return place + ("?" + "&".join(kept) if kept else "") + mark + anchor
+
+
+def _within_bounds(identity: str) -> str:
+    return identity if len(identity) <= LONGEST_ID else _digest(identity)
+
+
+def _digest(told: str) -> str:
+    return blake2b(told.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _believed(moment: datetime | None, received: datetime) -> datetime | None:
