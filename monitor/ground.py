@@ -135,8 +135,10 @@ def _is_news(epoch: str, state: Path) -> bool:
     """Tell whether this database is another than our state knows, and remember it."""
     known = state / "epoch"
     try:
-        if _kept(known, epoch) == epoch:
+        before = _kept(known, epoch)
+        if before == epoch:
             return False
+        (state / "epoch.before").write_text(before, "ascii")  # the doctor sees it
         fresh = known.with_name(f"epoch.{uuid4().hex}")
         fresh.write_text(epoch, "ascii")
         fresh.replace(known)

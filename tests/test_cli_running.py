@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import shutil
 import signal
 import sys
@@ -256,6 +257,26 @@ def test_doctor_looks_at_the_running_server(file: Path) -> None:
         for name in ("version", "appendonly", "appendfsync", "maxmemory-policy")
     }
     assert {"clock", "disk", "state", "dead letters", "backlog"} <= findings.keys()
+
+
+def test_doctor_knows_of_lost_progress(file: Path) -> None:
+    """A Redis that is another than before fails; one that was lost is told for days."""
+    state = file.parent / "state"
+
+    def progress() -> str:
+        findings = told(call("doctor", "--json", "-c", file))
+        return {one["what"]: str(one["level"]) for one in findings}["progress"]
+
+    assert "ok" == progress()
+    (state / "epoch").write_text("another", "ascii")
+    assert "fail" == progress()
+    (state / "epoch").unlink()
+    (state / "epoch.before").write_text("another", "ascii")
+    assert "warn" == progress()
+    eight_days_ago = time.time() - 8 * 24 * 3600
+    os.utime(state / "epoch.before", (eight_days_ago, eight_days_ago))
+    assert "ok" == progress()
+    (state / "epoch.before").unlink()
 
 
 def test_doctor_without_an_instance_says_what_will_run(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ async def test_a_flush_under_us_is_told_once(
 
     assert [("redis_flushed", "error")] == [(o["event"], o["level"]) for o in lines]
     assert stream.epoch == (state / "epoch").read_text("ascii")
+    assert stream.epoch != (state / "epoch.before").read_text("ascii")
 
 
 async def test_of_several_processes_on_one_state_one_tells(

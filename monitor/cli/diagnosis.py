@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ BUILT = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this has no time yet
 ROOM = 1 << 30  # bytes; under it, intake stops before anything is lost
 UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
 TIMEX = 512  # bytes; the struct it fills has 208
+REMEMBERED = timedelta(days=7)  # for so long a loss of progress is told
 BACKLOG = 10_000  # entries that a stage has not worked on; a good hour of all sources
 
 
@@ -71,6 +72,7 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
         yield _fact(fact)
     if all(fact.judgement != "fail" for fact in facts):
         async with stream_of(settings) as stream:
+            yield _progress(stream.epoch, settings.state)
             yield _dead(len(await stream.dead()))
             yield _parked(await stream.parking())
             yield await _backlog(stream)
@@ -88,6 +90,22 @@ def _embedded(state: Path) -> Finding:
         return Finding("redis", "fail", "not running, and none to start", str(reason))
     said = f"not running on {state}; `monitor run` starts {binary}"
     return Finding("redis", "warn", said, "look again while it runs")
+
+
+def _progress(epoch: str, state: Path) -> Finding:
+    """Return whether this is the Redis in which our progress was."""
+    known, lost = state / "epoch", state / "epoch.before"
+    if os.access(known, os.R_OK) and known.read_text("ascii").strip() != epoch:
+        said = "this Redis knows nothing of what was read until now"
+        advice = "was it flushed, or is another one named in `redis:`?"
+        return Finding("progress", "fail", said, advice)
+    if os.access(lost, os.R_OK):
+        when = datetime.fromtimestamp(lost.stat().st_mtime, UTC)
+        if datetime.now(UTC) - when < REMEMBERED:
+            said = f"lost with what was in Redis, {when:%Y-%m-%d %H:%M} UTC"
+            advice = "posts around then were not told; see who flushed or replaced it"
+            return Finding("progress", "warn", said, advice)
+    return Finding("progress", "ok", "kept")
 
 
 def _dead(count: int) -> Finding:
