@@ -25,6 +25,8 @@ DANGERS = [
 ]  # fmt: skip
 LOADED = yaml.safe_load((FIXTURES / "signals.yaml").read_text("utf-8"))
 CASES: list[dict[str, str]] = LOADED["cases"]
+SHAM = yaml.safe_load((FIXTURES / "allclears.yaml").read_text("utf-8"))
+SHAM_OR_TRUE: list[dict[str, str]] = SHAM["cases"]
 UNSAFE = {"danger", "alarm", "impact", "casualties"}
 
 
@@ -127,3 +129,9 @@ def test_what_turns_the_meaning(text: str, expected: str) -> None:
 def test_wordings_met_along_the_border(case: dict[str, str]) -> None:
     """Officials' own ways to warn, report and call off are read as they are meant."""
     assert signal(case["text"]) == case["signal"]
+
+
+@pytest.mark.parametrize("case", SHAM_OR_TRUE, ids=lambda case: str(case["text"])[:50])
+def test_an_all_clear_and_what_only_looks_like_one(case: dict[str, str]) -> None:
+    """Denied, put off, void, past, taught, or beside a danger, it is none."""
+    assert signal(case["text"]) in case["signal"].split("|")

@@ -23,22 +23,6 @@ def _begun(words: str) -> tuple[bytes, ...]:
     return tuple(folded_words(words))
 
 
-NEGATIONS = _folded(
-    "не ни нет без нельзя никто ничего нема немає ні ніхто not no never without none"
-    " nobody neither isn't wasn't hasn't aren't weren't haven't nor"
-)
-WANTING = _folded("без нет without")  # what they deny is no advice
-NOUGHT = _folded("нет немає нема none no")  # denies what stands before it, too
-UNDONE = _begun(  # after "не" or "not": what was not done to what stands before it
-    "был было объявл введен вводил звуч зафиксир обнаруж подтверд поступ наблюд выявл"
-    " замеч поміче фикс оказ постра имее оголо зафікс виявл підтверд було бул declared"
-    " confirmed reported been"
-)
-FUTURE = _begun(
-    "будет будут прозвуч зазвуч сообщим сообщат сообщу сообщит объявят оповест дадут"
-    " ждите жд ожида ждат до после буде будуть повідомимо повідомлять чекай очіку"
-    " оголосят поступит until once after await will wait soon скоро пока"
-)
 CONDITIONS = _folded(
     "если якщо if случае разі case напоминаем нагадуємо памятка правила алгоритм"
 )
@@ -54,7 +38,12 @@ LASTING = _begun(
     "сохран продолж остае остаю действует действую триває збері залиша remain continu"
     " still ongoing persist ще еще"
 )
-EXCEPT = _folded("кроме исключением окрім крім винятком except excluding")
+EXCEPT = _folded(
+    "кроме исключением окрім крім винятком except excluding помимо частично частичный"
+    " частково частковий partial partially"
+)
+ONLY = _folded("только лише тільки only")
+SOME = _folded("для в во на по у за in for")  # "только в Курске"; not "только что"
 TIMES = _folded("в во на с о об у по к ще in at on since") | {b""}
 PAST = _folded(
     "была был были было ранее раньше длилась длился действовала действовал объявлялась"
@@ -65,6 +54,12 @@ THIS = _folded("это це is")  # after a dash: what something is
 SIGNAL = _begun(  # and the kind of thing that it is
     "сигнал режим уров предупр состоян когда возможн угроз вероятн рівень поперед стан"
     " коли загроз signal level warning when"
+)
+ALL_CLEAR = _folded("отбой відбій")
+OF_ALL_CLEAR = _folded("отбоя відбою")
+KINDS = _begun("сигнал команда signal")
+SOUNDS = _begun(
+    "отбой відбій гудок гудк звук сирен сообщени повідомлен голосов sms смс"
 )
 MEANING = _begun("означа обознач")
 AFTERMATH = _begun(  # what came of it before it was called off
@@ -84,6 +79,8 @@ ACCORDING = _begun(
 SHORTENED = _folded(
     "г с п х д м ул пос обл р-н им н т е др пр пл вул св st mr mrs ст пер тел кв"
 )
+HOURS = {b"%d" % n: n for n in range(24)} | {b"%02d" % n: n for n in range(24)}
+MINUTES = {b"%02d" % n: n for n in range(60)}
 PICTURES = "\u2600"  # from here on nearly all characters are emoji or signs
 DASHES = frozenset("—–-")
 ENDS = frozenset(".!?\n;…•")
@@ -148,12 +145,43 @@ class Clauses:
 
     def is_aftermath(self, clause: Clause) -> bool:
         """Whether *clause* tells what came of something: "повреждён дом"."""
-        words = self.words[clause.first : clause.last + 1]
+        words = self.inside(clause)
         return not AFTER.isdisjoint(words) or starts_like(words, AFTERMATH)
 
     def is_past(self, clause: Clause) -> bool:
         """Whether *clause* speaks of what is over."""
         return self._about(clause)[1]
+
+    def inside(self, clause: Clause | None) -> list[bytes]:
+        """Return the words of *clause*."""
+        return self.words[clause.first : clause.last + 1] if clause else []
+
+    def after(self, clause: Clause) -> Clause | None:
+        """Return the clause of the same sentence that follows *clause*."""
+        following = clause.last + 1
+        if following >= len(self.words):
+            return None
+        other = self.at(following)
+        return other if other.sentence == clause.sentence else None
+
+    def whole(self, sentence: int) -> list[bytes]:
+        """Return the words of a sentence; none, if there is no such."""
+        first, last = self._sentences.get(sentence, (0, -1))
+        return self.words[first : last + 1]
+
+    def gap(self, sentence: int) -> str:
+        """Return what stands between a sentence and the one after it."""
+        return self._gaps.get(sentence, "")
+
+    def clock(self, clause: Clause) -> int | None:
+        """Return the minute of the day at which *clause* puts itself: "14:02 отбой"."""
+        for index in range(clause.first, clause.last):
+            hour, minute = self.words[index : index + 2]
+            colon = self._text.gap(index + 1) in (":", ".")
+            if colon and hour in HOURS and minute in MINUTES:
+                since = index > clause.first and self.words[index - 1] in TIMES
+                return None if since else HOURS[hour] * 60 + MINUTES[minute]
+        return None
 
     def sentence(self, number: int) -> tuple[int, int]:
         """Return the first and the last word of a sentence."""
@@ -165,7 +193,7 @@ class Clauses:
 
     def goes_on(self, clause: Clause) -> bool:
         """Whether the sentence of *clause* excepts something, or goes on elsewhere."""
-        if any(self.words[i] in EXCEPT for i in self._within(clause.sentence)):
+        if any(self._excepts(i) for i in self._within(clause.sentence)):
             return True
         others = (c for c in self.all if c.sentence == clause.sentence and c != clause)
         return any(self.lasts(other) for other in others)
@@ -223,6 +251,16 @@ class Clauses:
             self._turns_at[sentence] = (condition, occasion, definition)
         return self._turns_at[sentence]
 
+    def _excepts(self, index: int) -> bool:
+        if self.words[index] not in ONLY:
+            return self.words[index] in EXCEPT
+        following = self.words[index + 1 : index + 3]
+        return (
+            following[:1] != []
+            and following[0] in SOME
+            and not (following[-1].isdigit())
+        )
+
     def _ends(self, words: Words, index: int, gap: str) -> bool:
         """Whether a sentence ends before the word at *index*."""
         if ENDS.isdisjoint(gap):
@@ -236,7 +274,7 @@ class Clauses:
 
     def _about(self, clause: Clause) -> tuple[bool, bool]:
         if clause not in self._known:
-            words = self.words[clause.first : clause.last + 1]
+            words = self.inside(clause)
             past = not PAST.isdisjoint(words)
             self._known[clause] = (starts_like(words, LASTING), past)
         return self._known[clause]
@@ -246,11 +284,14 @@ class Clauses:
         return range(first, last + 1)
 
     def _defines(self, index: int) -> bool:
-        return (
-            self.words[index] in THIS
-            and not DASHES.isdisjoint(self._text.gap(index))
-            and starts_like(self.words[index + 1 : index + 4], SIGNAL)
-        )
+        if DASHES.isdisjoint(self._text.gap(index)):
+            return False
+        if self.words[index] in THIS:
+            return starts_like(self.words[index + 1 : index + 4], SIGNAL)
+        before = self.words[index - 1]
+        if before in OF_ALL_CLEAR:  # "сигнал отбоя — «отбой», три гудка"
+            return starts_like(self.words[index : index + 3], SOUNDS)
+        return before in ALL_CLEAR and self.words[index].startswith(KINDS)
 
     def _if(self, index: int) -> bool:
         pair = self.words[index : index + 2]

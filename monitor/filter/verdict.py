@@ -1,0 +1,328 @@
+"""
+What the claims of one text come to: the one signal of the whole.
+
+One rule stands above all: an all-clear counts only where nothing dangerous is left
+standing.  A danger is over if an all-clear that comes after it, in the text or by the
+clock of a list, is for all its places and for its threat; one that names neither ends
+the only danger there is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from monitor.filter.claims import ACTIVE, Claim
+from monitor.filter.clauses import PAST, Clause, Clauses
+from monitor.filter.fold import folded_words
+from monitor.item import Signal
+
+Named = Mapping[int, frozenset[str]]
+OBJECTS = frozenset(  # of an all-clear: "отбой ракетной опасности"
+    folded_words("опасности тревоги угрозы небезпеки загрози тривоги")
+)
+DAY = 24 * 60  # minutes
+OVER_MIDNIGHT = DAY // 2  # minutes; a list of one post is not longer
+LATEST_FIRST = 6 * 60  # minutes; how far back a list with the newest on top goes
+MARKS = frozenset("🔴🟠🟡🚨⚠❗‼⛔🆘🚀☄💥")  # before a line that warns
+STOPS = frozenset(".!?:;")
+
+
+class Verdict:
+    """What the standing claims of one text come to."""
+
+    def __init__(
+        self,
+        claims: Sequence[Claim],
+        clauses: Clauses,
+        places: Named,
+        threats: Named,
+    ) -> None:
+        self.claims = claims
+        self.clauses = clauses
+        self.places = places
+        self.threats = threats
+        self.told = {self._sentence(c) for c in self._of("recap") if not c.whole}
+        self.recounted = {self._sentence(c) for c in self._of("recap")}
+        self.headed = min(
+            (self._sentence(c) for c in self._of("recap") if c.whole), default=None
+        )
+        self._where_of: dict[Claim, frozenset[str]] = {}
+
+    def decide(self) -> Signal:
+        """Return the one signal of the text; the order of the steps is the rule."""
+        if self._of("drill"):
+            return "drill"
+        now = [c for c in self._of("danger", "alarm") if not self._recounted(c)]
+        clear = [c for c in self._of("clear") if not self._recounted(c)]
+        left = self._left(now, clear)
+        events = self._events()
+        if clear and not left and any(self._partly(c) for c in clear):
+            return "danger"
+        if clear and not left:
+            dead = [c.first for c in events if c.signal == "casualties"]
+            if min(dead, default=1e9) < clear[0].first:
+                return "casualties"
+            return "impact" if self._begins_anew(events, clear[-1]) else "clear"
+        return self._standing(left, events)
+
+    def _left(self, now: Sequence[Claim], clear: Sequence[Claim]) -> list[Claim]:
+        """Return the dangers that no all-clear ends."""
+        bare = [c for c in clear if not self._where(c) and not self._what(c)]
+        named = [c for c in clear if c not in bare]
+        left = [c for c in now if not any(self._ends(c, over) for over in named)]
+        still = [c for c in left if not any(self._ends(c, over) for over in bare)]
+        one = all(not self._differ(a, b) for a in left for b in left)
+        return still if one else left
+
+    def _begins_anew(self, events: Sequence[Claim], clear: Claim) -> bool:
+        """Whether something happened after the all-clear, which must not hide it."""
+        over = self.clauses.at(clear.last)
+        return any(
+            event.signal == "impact"
+            and event.first > over.last
+            and not self.clauses.is_past(clause)
+            and not self.clauses.is_aftermath(clause)
+            for event in events
+            for clause in [self.clauses.at(event.first)]
+        )
+
+    def _standing(self, left: Sequence[Claim], events: Sequence[Claim]) -> Signal:
+        signals = {claim.signal for claim in [*left, *events] if not claim.advice}
+        if not left and self._corrects():
+            return "correction"
+        for signal in ("casualties", "impact", "alarm", "danger"):
+            if signal in signals:
+                return signal
+        if self._of("danger", "alarm", "impact", "casualties") and self._of("recap"):
+            return "recap"
+        if self._of("forecast"):
+            return "forecast"
+        return left[0].signal if left else "none"
+
+    def _of(self, *signals: Signal) -> list[Claim]:
+        return [claim for claim in self.claims if claim.signal in signals]
+
+    def _sentence(self, claim: Claim) -> int:
+        return self.clauses.at(claim.first).sentence
+
+    def _recounted(self, claim: Claim) -> bool:
+        """Whether its own sentence tells of a time that is over."""
+        return self._sentence(claim) in self.recounted
+
+    def _events(self) -> list[Claim]:
+        """Return what happened, and is neither of yesterday nor only expected."""
+        expected = {self.clauses.at(c.first) for c in self._of("forecast")}
+        return [
+            claim
+            for claim in self._of("impact", "casualties")
+            if self._sentence(claim) not in self.told
+            and (self.headed is None or self._sentence(claim) < self.headed)
+            and self.clauses.at(claim.first) not in expected
+        ]
+
+    def _corrects(self) -> bool:
+        return any(self._sentence(c) == 0 for c in self._of("correction"))
+
+    def _partly(self, clear: Claim) -> bool:
+        """Whether an all-clear leaves something out: "кроме", "в остальных"."""
+        return self.clauses.goes_on(self.clauses.at(clear.last))
+
+    def _ends(self, danger: Claim, clear: Claim) -> bool:
+        """Whether the all-clear *clear* is the end of *danger*."""
+        clause, over = self.clauses.at(danger.first), self.clauses.at(clear.first)
+        if clause == over:
+            return self._ends_within(danger, clear, clause)
+        if self.clauses.lasts(clause):
+            return False
+        past = self.clauses.is_past(clause)
+        if self._is_later(clear, danger):
+            if self.clauses.is_past(over) and not past:
+                return False  # "Тревога! Отбой был в 14:00"
+            return self._covers(clear, danger, past=past)
+        if past:
+            return self._covers(clear, danger, past=True)
+        return self._heads(clear, danger)
+
+    def _ends_within(self, danger: Claim, clear: Claim, clause: Clause) -> bool:
+        """Whether both are one statement: "отбой тревоги", "опасность снята"."""
+        if self.clauses.lasts(clause) and danger.last > clear.last:
+            return False
+        words = self.clauses.words
+        if not danger.whole and not clear.whole and danger.second > clear.second:
+            # "опасность снята в Курске и объявлена в Белгороде"
+            return not PAST.isdisjoint(words[clear.last + 1 : danger.second])
+        if max(danger.first, clear.first) <= min(danger.last, clear.last):
+            return True
+        if danger.first > clear.last:
+            if not OBJECTS.isdisjoint(words[danger.first : danger.last + 1]):
+                return True
+            if all(w.isdigit() for w in words[danger.first - 2 : danger.first]):
+                return False  # "12:10 отбой 12:15 тревога"
+        return not self._apart(danger, clear, clause)
+
+    def _apart(self, one: Claim, other: Claim, clause: Clause) -> bool:
+        """Whether different places stand before, between and after two claims."""
+        one, other = sorted((one, other), key=lambda claim: claim.first)
+        before = self._among(self.places, clause.first, one.first - 1)
+        between = self._among(self.places, one.last + 1, other.first - 1)
+        after = self._among(self.places, other.last + 1, clause.last)
+        return any(
+            here and there and not any(_related(a, b) for a in here for b in there)
+            for here, there in ((before, between), (between, after), (before, after))
+        )
+
+    def _is_later(self, clear: Claim, danger: Claim) -> bool:
+        """Whether *clear* comes after *danger*: by their clocks, or in the text."""
+        ended = self.clauses.clock(self.clauses.at(clear.first))
+        begun = self.clauses.clock(self.clauses.at(danger.first))
+        below = clear.first > danger.first
+        if ended is None or begun is None:
+            return below
+        if below:
+            return (ended - begun) % DAY < OVER_MIDNIGHT
+        return 0 < (ended - begun) % DAY <= LATEST_FIRST
+
+    def _covers(self, clear: Claim, danger: Claim, *, past: bool) -> bool:
+        """Whether an all-clear is for all places and the threat of a danger."""
+        what, threat = self._what(clear), self._what(danger)
+        if what and threat and what.isdisjoint(threat):
+            return False
+        where, places = self._where(clear), self._where(danger)
+        if where and places:
+            return all(any(_within(one, all_) for all_ in where) for one in places)
+        return not where or past or bool(what and threat)
+
+    def _heads(self, clear: Claim, danger: Claim) -> bool:
+        """Whether an all-clear is the bare heading of what it calls off, below it."""
+        over = self.clauses.at(clear.first)
+        bare = (over.first, over.last) == (clear.first, clear.last)
+        if not bare or self._sentence(danger) < over.sentence:
+            return False
+        below = range(over.sentence + 1, self._sentence(danger) + 1)
+        return all(self._is_item(sentence) for sentence in below)
+
+    def _is_item(self, sentence: int) -> bool:
+        """Whether a line consists of a danger, without any emphasis."""
+        lead, begins, _ = self.clauses.gap(sentence - 1).rpartition("\n")
+        mark = self.clauses.gap(sentence - 1).rpartition("\n")[2]
+        claims = [c for c in self._active if self._sentence(c) == sentence]
+        if not claims or not begins or not STOPS.isdisjoint(lead):
+            return False
+        said = (min(c.first for c in claims), max(c.last for c in claims))
+        rest = self.clauses.gap(sentence)
+        plain = STOPS.isdisjoint(rest.partition("\n")[0]) and MARKS.isdisjoint(mark)
+        return plain and said == self.clauses.sentence(sentence)
+
+    @cached_property
+    def _active(self) -> list[Claim]:
+        return [claim for claim in self.claims if claim.signal in ACTIVE]
+
+    @cached_property
+    def _claiming(self) -> set[Clause]:
+        """Clauses in which something is warned of or called off."""
+        both = [*self._active, *self._of("clear")]
+        return {self.clauses.at(claim.first) for claim in both}
+
+    @cached_property
+    def _claiming_sentences(self) -> set[int]:
+        return {clause.sentence for clause in self._claiming}
+
+    def _differ(self, one: Claim, other: Claim) -> bool:
+        """Whether two dangers are of different places, or different threats."""
+        what, threat = self._what(one), self._what(other)
+        if what and threat and what.isdisjoint(threat):
+            return True
+        here, there = self._where(one), self._where(other)
+        related = any(_related(a, b) for a in here for b in there)
+        return bool(here and there) and not related
+
+    def _what(self, claim: Claim) -> frozenset[str]:
+        """Return the threats that the clause of *claim* speaks of, or its sentence."""
+        clause = self.clauses.at(claim.first)
+        own = self._among(self.threats, clause.first, clause.last)
+        return own or self._beside(self.threats, clause)
+
+    def _where(self, claim: Claim) -> frozenset[str]:
+        """
+        Return the places of *claim*: of its clause, of those beside it, of a heading.
+
+        A danger is in all of them; an all-clear is for no more than it must be.
+        """
+        if claim not in self._where_of:
+            clause = self.clauses.at(claim.first)
+            own = self._among(self.places, clause.first, clause.last)
+            if claim.signal != "clear" or not own:
+                own |= self._beside(self.places, clause)
+            self._where_of[claim] = _narrowest(own or self._listed(clause.sentence))
+        return self._where_of[claim]
+
+    def _beside(self, named: Named, clause: Clause) -> frozenset[str]:
+        """Return what the clauses beside *clause* name that claim nothing."""
+        first, last = self.clauses.sentence(clause.sentence)
+        begin, end = clause.first, clause.last
+        while begin > first and self.clauses.at(begin - 1) not in self._claiming:
+            begin = self.clauses.at(begin - 1).first
+        while end < last and self.clauses.at(end + 1) not in self._claiming:
+            end = self.clauses.at(end + 1).last
+        outside = self._among(named, begin, clause.first - 1)
+        return outside | self._among(named, clause.last + 1, end)
+
+    def _listed(self, sentence: int) -> frozenset[str]:
+        """
+        Return the places of the lines above that claim nothing, or of those below.
+
+        Which of the two comes first is how the list is made: "Белгород / Тревога /
+        Курск / Отбой", or "Тревога: / Белгород / Отбой: / Курск".
+        """
+        placed = [s for s in self._placed if s not in self._claiming_sentences]
+        above = _run(range(sentence - 1, -1, -1), self._claiming_sentences, placed)
+        count = len(self._placed) and max(self._placed) + 1
+        below = _run(range(sentence + 1, count), self._claiming_sentences, placed)
+        first = min(self._claiming_sentences, default=0)
+        follow = ":" in self.clauses.gap(sentence) or min(placed, default=0) > first
+        chosen = (below or above) if follow else (above or below)
+        return frozenset().union(*(self._placed[number] for number in chosen))
+
+    @cached_property
+    def _placed(self) -> dict[int, frozenset[str]]:
+        """The places of each sentence that names any."""
+        found: dict[int, frozenset[str]] = {}
+        for index, ids in self.places.items():
+            if index < len(self.clauses.words):
+                number = self.clauses.at(index).sentence
+                found[number] = found.get(number, frozenset()) | ids
+        return found
+
+    def _among(self, named: Named, first: int, last: int) -> frozenset[str]:
+        """Return what the words from *first* to *last* name."""
+        inside = [named[i] for i in range(first, last + 1) if i in named]
+        return frozenset().union(*inside)
+
+
+def _run(
+    sentences: Iterable[int], claiming: set[int], placed: Sequence[int]
+) -> list[int]:
+    """Return the placed ones of *sentences*, up to the first that claims something."""
+    found = []
+    for number in sentences:
+        if number in claiming:
+            break
+        if number in placed:
+            found.append(number)
+    return found
+
+
+def _narrowest(ids: frozenset[str]) -> frozenset[str]:
+    """Return *ids* without those in which another of them lies."""
+    return frozenset(
+        one for one in ids if not any(other.startswith(f"{one}.") for other in ids)
+    )
+
+
+def _within(one: str, other: str) -> bool:
+    """Whether a place is another, or lies in it, by their ids."""
+    return one == other or one.startswith(f"{other}.")
+
+
+def _related(one: str, other: str) -> bool:
+    """Whether two ids are the same, or one lies within the other."""
+    return _within(one, other) or _within(other, one)
