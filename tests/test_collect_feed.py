@@ -1,6 +1,9 @@
 """What a read of a feed brings: which entries, in which order, as known by what."""
 
 import json
+import time
+import tracemalloc
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -280,6 +283,51 @@ def test_of_a_long_feed_the_newest_are_read() -> None:
     body = rss(*(dated(n, day.isoformat()) for n, day in enumerate(days)))
     found = ids(body)
     assert (500, "id-100", "id-599") == (len(found), found[0], found[-1])
+
+
+def json_feed(items: str) -> bytes:
+    version = "https://jsonfeed.org/version/1.1"
+    return f'{{"version": "{version}", "items": [{items}]}}'.encode()
+
+
+def test_of_a_long_json_feed_the_first_are_read() -> None:
+    """Of 3,000 entries, newest first, the newest 500 are read, as from XML."""
+    entries = (f'{{"id": "]}}\\"{n}", "tags": [{{}}, []]}}' for n in range(3000))
+    found = ids(json_feed(", ".join(entries)))
+    assert (500, ']}"499', ']}"0') == (len(found), found[0], found[-1])
+
+
+@pytest.mark.parametrize(
+    "entry", ["{}", "[]", "0", '{"id":1}', '{"authors":[{"name":"x"},{}]}', '"{"']
+)
+def test_a_hostile_json_feed_is_small_and_quickly_read(entry: str) -> None:
+    """Millions of entries that say nothing neither fill the memory nor take long."""
+    body = json_feed(",".join([entry] * (3_700_000 // (len(entry) + 1))))
+    began = time.process_time()
+    with suppress(Rejected):
+        parse(body)
+    assert time.process_time() - began < 1
+
+    tracemalloc.start()
+    with suppress(Rejected):
+        parse(body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6 * len(body)
+
+
+def test_an_entry_without_measure_is_refused() -> None:
+    """A first entry of several mebibytes is no entry, and no empty feed either."""
+    with pytest.raises(Rejected):
+        parse(json_feed('{"tags": [' + "{}," * 1_000_000 + "{}]}"))
+
+
+def test_an_address_that_nobody_can_open_is_none() -> None:
+    """No item has an address longer than the web takes."""
+    long = "https://e.org/" + "a" * 10_000
+    json_item, xml_item = f'{{"id": "1", "url": "{long}"}}', f"<link>{long}</link>"
+    for body in (json_feed(json_item), rss(f"<item><guid>1</guid>{xml_item}</item>")):
+        assert ("1", "") == (parse(body)[0].id, parse(body)[0].url)
 
 
 def test_a_field_of_a_mebibyte_is_cut() -> None:

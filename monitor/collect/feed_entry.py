@@ -24,6 +24,7 @@ from monitor.collect.text import unescape as resolve_references
 from monitor.item import Item, Media, MediaKind
 
 LONGEST_ID = 512  # characters; a longer one is hashed
+LONGEST_LINK = 8_000  # characters, as the web takes them
 ATTACHMENTS = 32  # of an entry
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _TRACKING = re.compile("utm_", re.IGNORECASE)
@@ -114,8 +115,11 @@ class Entry:
 
 def web_address(link: str, base: str) -> str:
     """Return *link* as an absolute address, or "" if it is none of the web."""
+    link = link.strip()
+    if not link or len(link) > LONGEST_LINK:
+        return ""
     try:
-        link = urljoin(base, link.strip()) if link.strip() else ""
+        link = urljoin(base, link)
     except ValueError:
         return ""
     return link if link.lower().startswith(("https://", "http://")) else ""

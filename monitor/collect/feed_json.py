@@ -1,13 +1,42 @@
-"""JSON Feed, https://www.jsonfeed.org/version/1.1/; feedparser finds nothing in one."""
+"""
+JSON Feed, https://www.jsonfeed.org/version/1.1/; feedparser finds nothing in one.
 
+Of one that is long the first entries are read, as of one in XML.  Where they end is
+found before they become objects, which take many times the room.
+"""
+
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from monitor.collect.feed_entry import ATTACHMENTS, Entry, Text, web_address
+from monitor.collect.feed_entry import (
+    ATTACHMENTS,
+    LONGEST_ID,
+    Entry,
+    Text,
+    web_address,
+)
 from monitor.errors import Rejected
+
+LONGEST = 2_000  # entries that are read of one
+LARGEST = 2 * 1024 * 1024  # bytes of them
+BRACKETS = 250_000  # in them; a usual entry has ten
+AUTHORS = 32  # of an entry
+
+# A bracket, and what is before it.
+_BRACKET = re.compile(
+    rb'[^"\[\]{}]*+(?:"(?:[^"\\]|\\.)*+"[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL
+)
+
+
+class _Feed(msgspec.Struct):
+    """What is read of the whole, its entries still unread."""
+
+    version: Any = None
+    items: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 def is_json(body: bytes) -> bool:
@@ -20,15 +49,31 @@ def entries_of_json(body: bytes, url: str) -> list[Entry]:
     Return the entries of a JSON Feed in the order it has them.
 
     Raises:
-        Rejected: It is none.
+        Rejected: It is none, or its first entry has no measure.
     """
+    text = body.decode("utf-8-sig", "replace").encode()
     try:
-        feed = msgspec.json.decode(body.decode("utf-8-sig", "replace"))
+        feed = msgspec.json.decode(text, type=_Feed)
+        items = msgspec.json.decode(_first(bytes(feed.items)))
     except (msgspec.MsgspecError, RecursionError):
         raise Rejected("the answer is no JSON, or not all of it") from None
-    if "jsonfeed.org" not in str(feed.get("version")):
+    if "jsonfeed.org" not in str(feed.version)[:LONGEST_ID]:
         raise Rejected("the answer is JSON, but no JSON Feed")
-    return [_entry(item, url) for item in _objects(feed.get("items"))]
+    return [_entry(item, url) for item in _objects(items)]
+
+
+def _first(items: bytes) -> bytes:
+    """Return the first of a list of entries, as a list; anything else as it is."""
+    depth = count = end = 0
+    for number, bracket in enumerate(_BRACKET.finditer(items)):
+        depth += 1 if bracket[1] in b"[{" else -1
+        if count == LONGEST or number == BRACKETS or bracket.end() > LARGEST:
+            if not count:
+                raise Rejected("the feed begins with no entry, or with an endless one")
+            return items[:end] + b"]"
+        if depth == 1 and bracket[1] == b"}":
+            count, end = count + 1, bracket.end()
+    return items
 
 
 def _entry(item: Mapping[str, Any], url: str) -> Entry:
@@ -51,6 +96,7 @@ def _entry(item: Mapping[str, Any], url: str) -> Entry:
 
 def _authors(item: Mapping[str, Any]) -> list[str]:
     people = [*_objects(item.get("authors")), *_objects([item.get("author")])]
+    people = people[:AUTHORS]
     return list(dict.fromkeys(filter(None, (_text(one, "name") for one in people))))
 
 
