@@ -19,6 +19,7 @@ def main() -> None:
     """Measure, and print the table."""
     parts = {
         "stream": lambda: asyncio.run(stream.measure()),
+        "stream-on-disk": lambda: asyncio.run(stream.measure("always")),
         "filter": measure_filter,
         "archive": archive.measure,
         "daemon": daemon.measure,
