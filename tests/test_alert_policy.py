@@ -1,8 +1,10 @@
 """Who is told, who is not, and why."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,6 +181,19 @@ def test_an_edit_that_matters_for_the_first_time_is_news_to_all() -> None:
     (envelope,) = plan(match(change="edited", version=2), None, desks, ORIGIN).envelopes
 
     assert ("a", "b") == envelope.recipients == envelope.newly
+
+
+def test_an_edit_of_an_old_post_is_news_to_nobody() -> None:
+    """A typo that is mended in last month's post, never told, warns nobody now."""
+    desks = Subscribers([one("a", places=("RU-BEL",))])
+    now = match(change="edited", version=2)
+    old = msgspec.structs.replace(now.item, published=now.item.seen - timedelta(days=2))
+
+    (envelope,) = plan(
+        msgspec.structs.replace(now, item=old), None, desks, ORIGIN
+    ).envelopes
+
+    assert (("a",), ()) == (envelope.recipients, envelope.newly)
 
 
 def test_an_edit_that_matters_no_more_goes_to_nobody_new() -> None:

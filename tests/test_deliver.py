@@ -343,7 +343,8 @@ def _told(version: int, outcome: Outcome, message: str = "m1") -> Delivery:
         (2, True, True, _told(1, "suppressed", ""), "send"),
         (2, True, False, None, "suppress"),
         (2, True, True, None, "send"),
-        (2, False, False, None, "send"),
+        (2, False, False, None, "suppress"),
+        (2, False, True, None, "send"),
         (3, True, False, _told(2, "edited"), "edit"),
     ],
 )

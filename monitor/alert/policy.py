@@ -10,6 +10,7 @@ person who was not told will ask.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Literal
 
@@ -17,6 +18,7 @@ from monitor.alert.subscriber import Subscriber
 from monitor.item import SEVERITIES, Envelope, Match, Origin, Signal
 
 RECIPIENTS = 500  # the most an envelope may have, see `Envelope`
+FRESH = timedelta(days=1)  # an edit of an older post is no warning
 
 # A siren, a blast or an all-clear that names no topic is about any of them: who asked
 # for missiles wants to hear "take cover" and "all clear" too.
@@ -141,7 +143,8 @@ def plan(
 
     A correction goes to those whom the match before concerned, so that they learn
     what became of it, and to those whom only the new wording concerns; a deletion
-    goes to nobody new.
+    goes to nobody new, nor does an edit of an old post that did not matter before:
+    what was there before the first read is often edited, and no news.
 
     Args:
         was: The match that this one corrects, if the post was one before.
@@ -160,10 +163,15 @@ def plan(
     lost = [(name, why) for name, why in refused if name not in knew]
     for sink in everyone.keys() - (everyone if sinks is None else sinks):
         lost += [(name, f"there is no sink {sink!r}") for name in everyone.pop(sink)]
-    correction = was is not None or match.item.change != "new"
-    wanted = {name for names in told.values() for name in names} if correction else ()
+    wanted = {name for names in told.values() for name in names}
+    if was is None and (match.item.change == "new" or _is_old(match)):
+        wanted = set()
     envelopes = _envelopes(match, was, everyone, wanted)
     return Plan(tuple(envelopes), tuple(sorted(lost)))
+
+
+def _is_old(match: Match) -> bool:
+    return match.item.seen - match.item.published > FRESH
 
 
 def _name(subscriber: Subscriber) -> str:

@@ -35,7 +35,7 @@ def step(envelope: Envelope, recipient: str, told: Delivery | None) -> Step:
     if told and told.message and reached:
         action: Action = "ring" if _warns_of_more(envelope) else "edit"
         return Step(action, told.message, address=told.address)
-    if envelope.was is None or recipient in envelope.newly or envelope.again:
+    if item.change == "new" or recipient in envelope.newly or envelope.again:
         return Step("send")
     return Step("suppress", why="was not told of the post before")
 
