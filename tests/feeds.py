@@ -42,20 +42,33 @@ def ids(body: bytes) -> list[str]:
     return [item.id for item in parse(body)]
 
 
+def feed(url: str) -> Feed:
+    return Feed(origin=Origin(source="s"), url=url)
+
+
+async def once(source: Feed, cursor: str, web: Web) -> Batch:
+    (batch,) = [batch async for batch in source.read(cursor, web)]
+    return batch
+
+
+@asynccontextmanager
+async def door() -> AsyncIterator[Web]:
+    web = Web(FakeClock(SEEN), allow=[ip_network("127.0.0.0/8")], pace=timedelta())
+    try:
+        yield web
+    finally:
+        await web.aclose()
+
+
 @asynccontextmanager
 async def reading(
     answer: Callable[[Request], Response],
 ) -> AsyncIterator[tuple[Callable[[str], Awaitable[Batch]], Server]]:
     """Yield a function that reads once from a cursor, and the server."""
-    web = Web(FakeClock(SEEN), allow=[ip_network("127.0.0.0/8")], pace=timedelta())
-    async with serve(answer) as server:
-        source = Feed(origin=Origin(source="s"), url=f"{server.url}/feed.xml")
+    async with serve(answer) as server, door() as web:
+        source = feed(f"{server.url}/feed.xml")
 
         async def read(cursor: str) -> Batch:
-            (batch,) = [batch async for batch in source.read(cursor, web)]
-            return batch
+            return await once(source, cursor, web)
 
-        try:
-            yield read, server
-        finally:
-            await web.aclose()
+        yield read, server

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.errors import Rejected, Transient
-from tests.feeds import SEEN, dated, entry, ids, parse, reading, rss
-from tests.loopback import Request, Response
+from tests.feeds import SEEN, dated, door, entry, feed, ids, once, parse, reading, rss
+from tests.loopback import Request, Response, serve
 
 NINE = "<pubDate>Mon, 22 May 2023 09:00:00 GMT</pubDate>"
 
@@ -87,6 +87,93 @@ async def test_an_empty_feed_hides_no_gap() -> None:
         third = await read(second.cursor)
 
     assert ((), False, True) == (second.items, second.gap, third.gap)
+
+
+async def test_what_is_older_than_an_empty_first_read_is_the_past() -> None:
+    """A feed that first seemed empty does not alert its history when it is back."""
+    recent = (SEEN - timedelta(minutes=9)).isoformat()
+    past, news = dated(1, "Wed, 17 May 2023 06:00:00 GMT"), dated(2, recent)
+    bodies = [rss(), rss(" "), rss(entry(3), news, past), rss(entry(4), news, past)]
+    brought = []
+    async with reading(lambda _: Response(200, bodies.pop(0))) as (read, _):
+        cursor = ""
+        for _ in range(4):
+            batch = await read(cursor)
+            cursor = batch.cursor
+            brought.append([item.id for item in batch.items])
+
+    assert [[], [], ["id-2", "id-3"], ["id-2", "id-4"]] == brought
+
+
+async def test_a_post_with_an_old_date_is_news_once_the_past_is_known() -> None:
+    """A first read that found something knows the past, whatever dates come later."""
+    late = dated(2, "Wed, 17 May 2023 06:00:00 GMT")
+    bodies = [rss(entry(1)), rss(late, entry(1))]
+    async with reading(lambda _: Response(200, bodies.pop(0))) as (read, _):
+        second = await read((await read("")).cursor)
+
+    assert "id-2" in [item.id for item in second.items]
+
+
+async def test_a_known_feed_that_was_empty_once_has_no_new_past() -> None:
+    """Only a first read that found nothing makes what is older the past."""
+    late = dated(2, "Wed, 17 May 2023 06:00:00 GMT")
+    bodies = [rss(entry(1)), rss(), rss(late, entry(1))]
+    async with reading(lambda _: Response(200, bodies.pop(0))) as (read, _):
+        second = await read((await read("")).cursor)
+        third = await read(second.cursor)
+
+    assert ["id-2", "id-1"] == [item.id for item in third.items]
+
+
+async def test_another_address_begins_with_its_past() -> None:
+    """A source that is given another feed to read does not alert all that is there."""
+    other = [[11, 12], [11, 12, 13], [], [12, 13, 14]]
+    brought: list[list[str]] = []
+    gaps = []
+
+    def answer(request: Request) -> Response:
+        assert request.path != "/b" or "if-none-match" not in request.headers or brought
+        numbers = [1, 2] if request.path == "/a" else other.pop(0)
+        body = rss(*[entry(number) for number in numbers[::-1]])
+        return Response(200, body, {"ETag": f'"{numbers}"'})
+
+    async with serve(answer) as server, door() as web:
+        old, new = feed(f"{server.url}/a"), feed(f"{server.url}/b")
+        cursor = (await once(old, "", web)).cursor
+        for _ in range(4):
+            batch = await once(new, cursor, web)
+            cursor = batch.cursor
+            brought.append([item.id for item in batch.items])
+            gaps.append(batch.gap)
+
+    assert [[], ["id-13"], [], ["id-13", "id-14"]] == brought
+    assert not any(gaps)
+
+
+async def test_a_feed_that_only_moved_goes_on() -> None:
+    """At a new address that has the old entries, the others are news."""
+
+    def answer(request: Request) -> Response:
+        numbers = [1, 2] if request.path == "/a" else [2, 3]
+        return Response(200, rss(*[entry(number) for number in numbers[::-1]]))
+
+    async with serve(answer) as server, door() as web:
+        first = await once(feed(f"{server.url}/a"), "", web)
+        second = await once(feed(f"{server.url}/b"), first.cursor, web)
+
+    assert ["id-2", "id-3"] == [item.id for item in second.items]
+
+
+async def test_another_address_may_be_empty_first() -> None:
+    """An empty feed at a new address says nothing of what is its past."""
+    bodies = [rss(entry(1)), rss(), rss(dated(2, "Wed, 17 May 2023 06:00:00 GMT"))]
+    async with serve(lambda _: Response(200, bodies.pop(0))) as server, door() as web:
+        first = await once(feed(f"{server.url}/a"), "", web)
+        second = await once(feed(f"{server.url}/b"), first.cursor, web)
+        third = await once(feed(f"{server.url}/b"), second.cursor, web)
+
+    assert () == second.items == third.items
 
 
 async def test_a_bad_answer_between_two_reads_changes_nothing() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from monitor.collect.telegram_page import channel_number, read_page
 from monitor.collect.telegram_web import Telegram
 from monitor.errors import Gone, Rejected, Transient
 from monitor.item import Item, Origin
-from tests.channel import NUMBER, SEEN, Channel, reading, text
+from tests.channel import NUMBER, SEEN, START, Channel, reading, text
 from tests.loopback import Request, Response
 
 NIGHT = Path(__file__).parent / "fixtures/collect/telegram/night/answer.html"
@@ -98,8 +99,25 @@ async def test_stops_at_the_start_of_the_channel() -> None:
     channel = Channel(shown=2)
     async with reading(channel.answer) as reader:
         assert [] == await reader.items()
-        channel.write(1, 2, 3, 4, 5)
-        assert [1, 2, 3, 4, 5] == await reader.numbers()
+        now = int((SEEN - START).total_seconds())
+        channel.write(*range(now, now + 5))
+        assert list(range(now, now + 5)) == await reader.numbers()
+
+
+async def test_what_is_older_than_an_empty_first_read_is_the_past() -> None:
+    """A channel that first seemed empty does not alert its history when it is back."""
+    channel = Channel(shown=3)
+    now = int((SEEN - START).total_seconds())
+    async with reading(channel.answer) as reader:
+        assert [] == await reader.items()
+        reader.clock.advance(timedelta(minutes=1))
+        assert [] == await reader.items()
+        channel.write(*range(1, 101), now - 601, now - 599, now + 30)
+
+        assert [now - 599, now + 30] == await reader.numbers()
+        assert 3 == len(reader.asked()), "no way back into the past"
+        channel.write(now + 40)
+        assert [now - 599, now + 30, now + 40] == await reader.numbers()
 
 
 async def test_says_that_posts_are_missing_where_it_gave_up() -> None:

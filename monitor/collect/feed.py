@@ -4,13 +4,18 @@ Feeds: RSS 0.9 to 2.0, Atom, RDF, JSON Feed.
 Most reads bring nothing: the server says 304, or sends the very bytes of last time,
 which are known by their hash and not parsed.  A feed is a window on the newest entries;
 where two reads share none, some may have passed unseen between them, and that is said.
+
+The first read of a source is its past, and so is what has an older date although the
+first read found nothing, and what stands at another address that the settings name now
+(unless it shares entries with the old one).  What is the past is left out for as long
+as it stands in the feed.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 import msgspec
@@ -25,6 +30,7 @@ from monitor.web import Answer, Web
 
 ENTRIES = 500
 REMEMBERED = 200  # ids
+BACKDATED = timedelta(minutes=10)  # a post may be older than its coming out
 LONGEST_VALIDATOR = 1024
 NOT_MODIFIED = 304
 
@@ -37,12 +43,18 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
         etag, modified: The server's own marks of what it sent last.
         digest: Ours.
         ids: Hashes of the ids that the last read with entries brought.
+        place: Hash of the address that was read.
+        begun: When the first read found nothing (Unix time), until one finds something.
+        past: Hashes of the ids that are left out.
     """
 
     etag: str = ""
     modified: str = ""
     digest: str = ""
     ids: tuple[str, ...] = ()
+    place: str = ""
+    begun: int = 0
+    past: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +67,7 @@ class Feed:
 
     async def read(self, cursor: str, web: Web) -> AsyncIterator[Batch]:
         """Yield what the feed holds, if it has changed; see `Source.read`."""
-        memory = _recall(cursor)
+        memory = _at(_recall(cursor), _short(self.url))
         answer = await web.get(self.url, headers=_conditions(memory))
         if answer.status == NOT_MODIFIED:
             if not memory.digest:
@@ -68,10 +80,19 @@ class Feed:
             return
         # A long feed takes feedparser a second; nothing else shall wait for it.
         items = await asyncio.to_thread(self._items, answer, frozenset(memory.ids))
-        ids = tuple(_short(item.id) for item in items[-REMEMBERED:])
-        gap = bool(memory.ids and ids) and not _shared(memory.ids, items)
-        memory = _noted(memory, answer, digest, ids or memory.ids)
-        yield Batch(items=items, cursor=_write(memory), gap=gap)
+        ids = tuple(_short(item.id) for item in items)
+        compared = memory.digest and memory.ids and ids and not memory.begun
+        gap = bool(compared) and not _shared(memory, ids)
+        begun = memory.begun if memory.digest else int(answer.received.timestamp())
+        past = _past(memory, items) if cursor else ()
+        memory = msgspec.structs.replace(
+            _noted(memory, answer, digest),
+            ids=ids[-REMEMBERED:] or memory.ids,
+            begun=0 if ids else begun,
+            past=past,
+        )
+        news = tuple(item for item in items if _short(item.id) not in past)
+        yield Batch(items=news, cursor=_write(memory), gap=gap)
 
     @staticmethod
     def parse(
@@ -148,17 +169,36 @@ def _conditions(memory: Memory) -> dict[str, str]:
     return {name: mark for name, mark in marks.items() if mark}
 
 
-def _noted(
-    memory: Memory, answer: Answer, digest: str, ids: tuple[str, ...] | None = None
-) -> Memory:
+def _at(memory: Memory, place: str) -> Memory:
+    """Return *memory* as far as it is of use at this *place*."""
+    if memory.place in {"", place}:
+        return msgspec.structs.replace(memory, place=place)
+    return Memory(ids=memory.ids, place=place, past=memory.past)
+
+
+def _past(memory: Memory, items: Sequence[Item]) -> tuple[str, ...]:
+    """Return the ids of *items* that are the past, although this read is no first."""
+    before = memory.begun and datetime.fromtimestamp(memory.begun, UTC) - BACKDATED
+    ids = {_short(item.id): item for item in items}
+    if not items:
+        return memory.past
+    if not memory.digest and not _shared(memory, ids):  # the first at another place
+        return tuple(ids)
+    return tuple(
+        name
+        for name, item in ids.items()
+        if name in memory.past or (before and item.published < before)
+    )
+
+
+def _noted(memory: Memory, answer: Answer, digest: str) -> Memory:
     marks = [answer.headers.get(name, "") for name in ("etag", "last-modified")]
     etag, modified = [m if len(m) <= LONGEST_VALIDATOR else "" for m in marks]
-    kept = memory.ids if ids is None else ids
-    return Memory(etag=etag, modified=modified, digest=digest, ids=kept)
+    return msgspec.structs.replace(memory, etag=etag, modified=modified, digest=digest)
 
 
-def _shared(known: Sequence[str], items: Sequence[Item]) -> bool:
-    return not set(known).isdisjoint(_short(item.id) for item in items)
+def _shared(memory: Memory, ids: Iterable[str]) -> bool:
+    return not set(memory.ids).isdisjoint(ids)
 
 
 def _short(identity: str) -> str:

@@ -38,6 +38,7 @@ from monitor.web import Answer, Web
 PAGES = 250  # the most that one read goes back
 REMEMBERED = 100  # posts, some five pages
 QUESTIONS = 5  # about missing posts, a read
+BACKDATED = 600  # seconds that a post may be older than its coming out
 ASK_AGAIN = 600  # seconds until a question without a clear answer is asked again
 PATIENCE = 120  # seconds; one of t.me's servers may lag behind another
 OK = 200
@@ -61,12 +62,14 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
         since: The lowest number of the first read; what is below it is the past, and
             moves onto the page when newer posts are deleted.
         posts: The newest posts, ascending.
+        begun: When a first read found no posts (Unix time); what is older is the past.
         doubts: Posts that were missing, and when to ask for them (Unix time).
     """
 
     channel: int | None = None
     newest: int = 0
     since: int = 0
+    begun: int = 0
     posts: tuple[Known, ...] = ()
     doubts: dict[int, int] = {}
 
@@ -141,6 +144,8 @@ class Telegram:
         pin = memory.channel or next(iter(pages[0].channels), None)
         while back and pages[0].posts and pages[0].posts[0].id > memory.newest + 1:
             before = pages[0].posts[0].id
+            if _last_of_the_past(memory, pages[0].posts):
+                break
             if len(pages) == PAGES:
                 return pages, True
             page = await self._page(web, pin, f"?before={before}")
@@ -234,8 +239,7 @@ def _account(
     cut = next((n for n, page in enumerate(pages) if page.cut), len(pages) - 1)
     present: set[int] = set()
     if not memory.newest:
-        first = min((post.id for post in pages[0].posts), default=0)
-        memory = msgspec.structs.replace(memory, since=first)
+        memory = _begun(memory, pages)
     for page in pages[: cut + 1]:
         recent = [post for post in page.posts if post.last >= memory.since]
         posts = _recognised(memory, recent, edge=page is pages[0])
@@ -244,6 +248,25 @@ def _account(
         if page is pages[cut]:
             memory = _doubting(memory, pages[: cut + 1], present)
         yield tuple(post.item for post in posts if post.item), memory
+
+
+def _begun(memory: Memory, pages: Sequence[Page]) -> Memory:
+    """Return *memory* with what tells the past of a channel from its news."""
+    posts = [post for page in pages for post in page.posts]
+    if not posts:
+        begun = memory.begun or int(pages[0].received.timestamp())
+        return msgspec.structs.replace(memory, begun=begun)
+    first = max(posts[0].id, _last_of_the_past(memory, posts) + 1)
+    return msgspec.structs.replace(memory, since=first)
+
+
+def _last_of_the_past(memory: Memory, posts: Iterable[Post]) -> int:
+    """Return the last number from before a first read that found nothing, or 0."""
+    if memory.newest or not memory.begun:
+        return 0
+    before = datetime.fromtimestamp(memory.begun - BACKDATED, UTC)
+    past = (p.last for p in posts if p.item and p.item.published < before)
+    return max(past, default=0)
 
 
 def _recognised(memory: Memory, posts: Iterable[Post], *, edge: bool) -> list[Post]:
