@@ -61,6 +61,7 @@ BLOCK, DATE, ERROR = "tgme_widget_message", PREFIX + "date", PREFIX + "error"
 TELLING = TEXTS | QUOTES | NAMES | KINDS.keys() | {SUPPORTED, EMPTY, BLOCK, DATE, ERROR}
 # A node would come once for each part of the selector that it matches.
 PARTS = f'[class*="message"], .{SUPPORTED}:not([class*="message"])'
+NOTHING: frozenset[str] = frozenset()
 BOT_API = 10**12  # what the Bot API adds to the id of a channel, before the minus
 TAIL = 512  # bytes in which a whole page ends
 # A usual page of 20 posts has some 100 KB, 1,800 tags, 20 of them open at a time.
@@ -302,18 +303,22 @@ class _Tree:
 
     def around(self, node: LexborNode) -> frozenset[str]:
         """Return the telling classes of all that *node* lies in, within its block."""
-        above, unknown = node.parent, list[LexborNode]()
-        while above is not None and above.mem_id not in self._within:
-            unknown.append(above)
+        known, above, unknown = self._within, node.parent, []
+        within = NOTHING
+        while above is not None:
+            mark = above.mem_id
+            if mark in known:
+                within = known[mark]
+                break
+            attributes = above.attributes
+            unknown.append((mark, _telling(attributes.get("class") or "")))
+            if "data-post" in attributes:
+                break
             if len(unknown) > DEEPEST:
                 raise Rejected("the page is nested without measure")
             above = above.parent
-        within = self._within[above.mem_id] if above is not None else frozenset[str]()
-        for element in reversed(unknown):
-            attributes = element.attributes
-            outer = frozenset[str]() if "data-post" in attributes else within
-            within = outer | _telling(attributes.get("class") or "")
-            self._within[element.mem_id] = within
+        for mark, classes in reversed(unknown):
+            within = known[mark] = within | classes if classes else within
         return within
 
 
