@@ -147,7 +147,7 @@ HOSTILE = {
     "wide text": WORDS + "<b>x</b>" * 200_000,
     "many texts": f"{WORDS}</i>" * 20_000,
     "deep texts": "<div>" * 900 + f"{WORDS}</i>" * 20_000,
-    "posts in posts": (POST + WORDS.replace("i ", "div ")) * 120 + "<p>x</p>" * 180_000,
+    "posts in posts": (POST + WORDS.replace("i ", "div ")) * 120 + "<p>x</p>" * 60_000,
     "names in names": FORWARD.replace("i ", "div ") * 900 + "<p>x</p>" * 100_000,
     "errors": '<div class="tgme_widget_message_error">' * 900 + "<p>x</p>" * 100_000,
     "dates": '<div class="tgme_widget_message_date">' * 900 + "<p>x</p>" * 100_000,

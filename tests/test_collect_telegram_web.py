@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -264,6 +265,22 @@ async def test_refuses_settings_that_mean_another_channel_than_was_read() -> Non
     async with reading(channel.answer, 99) as reader:
         reader.cursor = cursor
         with pytest.raises(Gone, match="source of its own"):
+            await reader.items()
+
+
+async def test_another_channel_under_the_same_source_alerts_nothing() -> None:
+    """Numbers of two channels are alike, so the other is refused, with what to do."""
+    one, other = Channel(), Channel(name="rayon", number=-NUMBER - 1)
+    one.write(1, 2)
+    other.write(1, 2, 3)
+
+    def answer(request: Request) -> Response:
+        return (other if "rayon" in request.path else one).answer(request)
+
+    async with reading(answer) as reader:
+        await reader.items()
+        reader.source = replace(reader.source, channel="rayon")
+        with pytest.raises(Gone, match="a source of its own"):
             await reader.items()
 
 

@@ -171,7 +171,8 @@ class Telegram:
             if number != (pin or page.channels[0]):
                 raise Gone(
                     f"{self.channel}: the name changed hands: it was channel"
-                    f" {pin or page.channels[0]}, and is channel {number} now"
+                    f" {pin or page.channels[0]}, and is channel {number} now; if the"
+                    " settings name another than before, give it a source of its own"
                 )
         return page
 
