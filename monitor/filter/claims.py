@@ -42,8 +42,8 @@ WANTING = _folded("без нет without")  # what they deny is no advice
 NOUGHT = _folded("нет немає нема none no")  # denies what stands before it, too
 UNDONE = _begun(  # after "не" or "not": what was not done to what stands before it
     "был было объявл введен вводил звуч зафиксир обнаруж подтверд поступ наблюд выявл"
-    " замеч поміче фикс оказ постра имее оголо зафікс виявл підтверд подтвержд було бул declared"
-    " confirmed reported been"
+    " замеч поміче фикс оказ постра имее оголо зафікс виявл підтверд подтвержд"
+    " було бул declared confirmed reported been"
 )
 UNGIVEN = (
     *UNDONE,
@@ -61,18 +61,21 @@ FUTURE = _begun(
 LATER = _begun(  # anywhere in its clause
     "дадим даст дадут объявим объявит объявят оповестим оповестят отдельн дополнительн"
     " позже позднее возможен вероят надеемся надеюсь скорей планиру готовит оголосимо"
-    " оголосить дамо окремо додатково пізніше згодом separate later follow possibl"
+    " отклад отлож задерж затяг перенос перенес завтра дают объявляют подают дає"
+    " оголошують затрим перенес відклад tomorrow delayed postponed оголосить"
+    " дамо окремо додатково пізніше згодом separate later follow possibl"
     " expected shortly прозвучит последует"
 )
 UNREAL = _folded("бы б ли чи би")
 MISTAKEN = _begun(
     "ошибоч ошибк преждевремен недействит приостанов аннулир отозван невер помилк"
     " передчасн недійсн хибн призупин анульов відклик mistak erro prematur suspend"
-    " revok invalid void ложн рановат неправомер неактуальн"
+    " revok invalid void false ignor disregard игнор проигнор ложн рановат"
+    " неправомер неактуальн"
 )
 RUMOUR = _begun(
     "фейк ложь неправд вброс дезинформ слух чутк брехн обман провокац fake hoax rumo"
-    " misinformation disinformation"
+    " misinformation disinformation шутк шутит жарт joke"
 )
 DISBELIEVED = (_folded("не"), _begun("верьте верь доверяй вірте вір"))
 CANCELLED = _begun(
@@ -92,6 +95,14 @@ CALLS_OFF = _begun("отбо відб all-clear")
 ALL_CLEAR = folded_words("all clear")
 OBLIQUE = _folded("for of from")
 ASKING = _begun("надеюсь надеемся спрашива спрос вопрос питают запит asking asks")
+MORNING = _begun("утр вранц зранк")
+WHENEVER = _begun("когда убеди дожди коли щойно when once until whenever")
+AS_SOON_AS = folded_words("как только")
+THAT = _folded("что що that")
+HEARSAY = _folded(
+    "вроде говорят кажется якобы будто похоже наверное видимо казали кажуть ніби"
+    " нібито схоже мабуть apparently allegedly seems reportedly"
+)
 EARLY = folded_words("рано")
 ERROR = _begun("ошибк помилк mistak erro")  # nouns, which agree with nothing
 FEMININE = _begun("ой ая ую на їй ої")  # how "ошибочной тревоги" ends
@@ -169,6 +180,8 @@ def _unsure(claim: Claim, clauses: Clauses) -> str:
         return "asked"
     near = clauses.near(claim.first, claim.last, (3, 3))
     whole = clauses.inside(clause)
+    if _hearsay(sentence) or _only_if(clauses, claim):
+        return "supposed"
     if starts_like(near, FUTURE) or starts_like(whole, LATER) or _too_early(whole):
         return "put off"
     if not UNREAL.isdisjoint(near) or clauses.condition(clause.sentence) < claim.first:
@@ -177,8 +190,25 @@ def _unsure(claim: Claim, clauses: Clauses) -> str:
 
 
 def _too_early(words: Sequence[bytes]) -> bool:
-    """Whether a clause ends with "рано"; "рано утром" is a time."""
-    return words[-1:] == EARLY
+    """Whether a clause says "рано"; "рано утром" is a time."""
+    return any(
+        [word] == EARLY and not following.startswith(MORNING)
+        for word, following in pairwise([*words, b""])
+    )
+
+
+def _hearsay(sentence: Sequence[bytes]) -> bool:
+    return not HEARSAY.isdisjoint(sentence)
+
+
+def _only_if(clauses: Clauses, claim: Claim) -> bool:
+    """Whether what stands before an all-clear makes it a "when", or denies it."""
+    first, _ = clauses.sentence(clauses.at(claim.first).sentence)
+    before = clauses.words[first : claim.first]
+    if starts_like(before, WHENEVER) or AS_SOON_AS in map(list, pairwise(before)):
+        return True
+    that = next((i for i, word in enumerate(before) if word in THAT), 0)
+    return _negates(before[:that]) or _too_early(before[:that])
 
 
 def _void(claim: Claim, clauses: Clauses, active: set[int]) -> str:
@@ -236,6 +266,9 @@ def _mistaken(words: Sequence[bytes]) -> bool:
             if word.endswith(FEMININE) and not word.startswith(ERROR):
                 continue
             before = [w for w in words[max(index - 2, 0) : index] if w not in BY]
+            following = words[index + 1 : index + 2]
+            if starts_like(following, AT_FAULT):  # "false alarm"
+                continue
             if not before or not before[-1].endswith(PARTICIPLE):
                 return True
     return False

@@ -40,9 +40,13 @@ LASTING = _begun(
 )
 EXCEPT = _folded(
     "кроме исключением окрім крім винятком except excluding помимо частично частичный"
-    " частково частковий partial partially"
+    " частково частковий partial partially почти некоторых ряде части отдельных"
+    " частині деяких майже some parts most касается относится распространяется"
+    " стосується concerns applies"
 )
 ONLY = _folded("только лише тільки only")
+NOT = _folded("не not")
+NOT_FOR = _begun("для распростран каса относ везде всюду всех наш for every")
 SOME = _folded("для в во на по у за in for")  # "только в Курске"; not "только что"
 TIMES = _folded("в во на с о об у по к ще in at on since") | {b""}
 PAST = _folded(
@@ -50,6 +54,8 @@ PAST = _folded(
     " объявлялся объявляли звучала звучали вчера накануне раніше була був було були"
     " тривала вчора was were earlier had yesterday lasted напомним"
 )
+NOT_SO = _folded("нет ні немає no")
+THREATS = _begun("режим опасност беспилотн ракетн авиац бпла дрон безпілотн загроз")
 THIS = _folded("это це is")  # after a dash: what something is
 SIGNAL = _begun(  # and the kind of thing that it is
     "сигнал режим уров предупр состоян когда возможн угроз вероятн рівень поперед стан"
@@ -83,6 +89,7 @@ HOURS = {b"%d" % n: n for n in range(24)} | {b"%02d" % n: n for n in range(24)}
 MINUTES = {b"%02d" % n: n for n in range(60)}
 PICTURES = "\u2600"  # from here on nearly all characters are emoji or signs
 DASHES = frozenset("—–-")
+APART = frozenset("()/|")
 ENDS = frozenset(".!?\n;…•")
 
 
@@ -107,6 +114,7 @@ class Clauses:
         self._sentences: dict[int, tuple[int, int]] = {}
         self._of: list[int] = []
         self._breaks = set()
+        self._gaps[-1] = words.gaps[0]
         sentence = first = 0
         inserted = False
         count = len(self.words)
@@ -196,7 +204,7 @@ class Clauses:
         if any(self._excepts(i) for i in self._within(clause.sentence)):
             return True
         others = (c for c in self.all if c.sentence == clause.sentence and c != clause)
-        return any(self.lasts(other) for other in others)
+        return any(self.lasts(c) or self._not_so(c) for c in others)
 
     def follows(self, first: int, last: int) -> bool:
         """
@@ -252,6 +260,8 @@ class Clauses:
         return self._turns_at[sentence]
 
     def _excepts(self, index: int) -> bool:
+        if self.words[index] in NOT:
+            return starts_like(self.words[index + 1 : index + 2], NOT_FOR)
         if self.words[index] not in ONLY:
             return self.words[index] in EXCEPT
         following = self.words[index + 1 : index + 3]
@@ -259,6 +269,14 @@ class Clauses:
             following[:1] != []
             and following[0] in SOME
             and not (following[-1].isdigit())
+        )
+
+    def _not_so(self, clause: Clause) -> bool:
+        """Whether a clause says of another threat: "режим беспилотной — нет"."""
+        return (
+            self.words[clause.last] in NOT_SO
+            and not DASHES.isdisjoint(self._text.gap(clause.last))
+            and starts_like(self.inside(clause), THREATS)
         )
 
     def _ends(self, words: Words, index: int, gap: str) -> bool:
@@ -302,7 +320,7 @@ class Clauses:
         return self.words[index] in ON and starts_like(following, OCCASIONS)
 
     def _turns(self, index: int, gap: str) -> bool:
-        return self.words[index] in CONTRAST or "(" in gap or ")" in gap
+        return self.words[index] in CONTRAST or not APART.isdisjoint(gap)
 
     def _inserts(self, index: int) -> bool:
         word = self.words[index]

@@ -61,7 +61,7 @@ def fold(text: str) -> bytes:
     raw = codecs.charmap_encode(text, "replace", _ENCODING)[0]
     if b"?" in raw and _has_unusual(text, raw):
         raw = codecs.charmap_encode(text.translate(_PLAIN), "replace", _ENCODING)[0]
-    return raw.translate(_FOLDED)
+    return raw.translate(_FOLDED).replace(_LONE_MARK, b"  ")
 
 
 def _has_unusual(text: str, raw: bytes) -> bool:
@@ -217,6 +217,7 @@ _LETTER = "[а-яіїєґa-z]".encode("cp1251")
 _SPACED = re.compile(b"(?<![^ ])" + _LETTER + b"(?: " + _LETTER + b"){3,}(?![^ ])")
 _MAY_BE_SPACED = re.compile((b" " + _LETTER) * 3).search  # begins with one byte: quick
 _DROP = bytes([_MARK])
+_LONE_MARK = b" " + _DROP  # what is left of an emoji is no word
 _MARK_BYTES = bytes([_MARK, _BREVE, _DIAERESIS])
 _HAS_MARK = re.compile(b"[\x01\x03\x04]").search
 _COMPOSED = tuple(

@@ -221,7 +221,8 @@ def _ukrainian_extras(word: str) -> set[str]:
         return set()
     stem = word[:-1]
     if word.endswith(("и", "і", "ї")):
-        return {stem, stem + "ь", stem[:-1] + "о" + stem[-1:]}
+        closed = {stem[:-1] + "о" + stem[-1]} if stem[2:] else set()
+        return {stem, stem + "ь"} | closed
     if word.endswith("ь"):
         return {stem + stem[-1:] + "ю", stem + "ею"}
     if word[-1] in "аеиоуюяєй":

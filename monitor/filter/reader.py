@@ -6,10 +6,11 @@ only.  Links, @names and the last line that asks to subscribe are not read.
 """
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from monitor.filter import surroundings as around
 from monitor.filter import unnamed
@@ -22,6 +23,7 @@ from monitor.filter.rules import Feature, concerns_home
 from monitor.filter.signal import Cue, signal_of
 from monitor.filter.topics import About, counted, topics_of
 from monitor.filter.unnamed import Unnamed
+from monitor.filter.verdict import related
 from monitor.filter.words import Hit, Index, Words
 from monitor.item import Item, Origin, Place, Reading, Span, Topic, Word
 
@@ -30,8 +32,11 @@ _FOOTER = re.compile(
     r"|підписатися|підписуй|підпишись|наш канал|наш чат|мы в max|subscribe",
     re.IGNORECASE,
 )
-LONGEST_READ = 60_000  # characters; what a 40-page analysis says later is no warning
+LONGEST_READ = 60_000  # characters, in which topics and words of rules are sought
+LONGEST_JUDGED = 8_000  # characters, in which places and warnings are; a post has 4,096
+
 LONGEST_FOOTER = 160  # characters of a last line that may be one
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +89,22 @@ class Reader:
             return Found(reading, None, (), (), features)
         hits = _by_kind(self._index.find(words))
         cues: list[Hit[Cue]] = hits[Cue]
+        limit = _judged(words)
         mentions = self._resolver.resolve(
             words,
-            hits[Named],
+            _before(limit, hits[Named]),
             origin.home,
-            hits[Unnamed],
+            _before(limit, hits[Unnamed]),
             {cue.first for cue in cues},
         )
         places = self._resolver.places(mentions, words)
         about = counted(hits[About])
         asked: list[Hit[Asked]] = hits[Asked]
-        signal = signal_of(cues, words, _named(mentions), _threats(about))
+        signal, cleared = signal_of(
+            cues, words, _named(mentions), _threats(about), limit
+        )
+        if cleared:  # who lives elsewhere must not take it for theirs
+            places = tuple(_of_these(places, cleared))
         reading = Reading(
             places=tuple(_moved_place(place, start) for place in places),
             topics=tuple(_moved_topic(t, start) for t in topics_of(about, words)),
@@ -146,6 +156,21 @@ def _whole(item: Item) -> tuple[str, int]:
     if not item.title or item.text.startswith(item.title):
         return item.text, 0
     return f"{item.title}\n{item.text}", len(item.title) + 1
+
+
+def _judged(words: Words) -> int:
+    """Return how many words stand within what is judged."""
+    if len(words.text) <= LONGEST_JUDGED:
+        return len(words.folded)
+    return bisect_left(words.spans, (LONGEST_JUDGED, 0))
+
+
+def _before(limit: int, hits: Iterable[Hit[T]]) -> list[Hit[T]]:
+    return [hit for hit in hits if hit.last < limit]
+
+
+def _of_these(places: Iterable[Place], ids: Iterable[str]) -> Iterable[Place]:
+    return (place for place in places if any(related(place.id, one) for one in ids))
 
 
 def _by_kind(hits: Iterable[Hit[Any]]) -> dict[type, list[Hit[Any]]]:

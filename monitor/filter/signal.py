@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from monitor.filter.claims import DEFINED, Claim, tried
+from monitor.filter.claims import ACTIVE, DEFINED, Claim, tried
 from monitor.filter.clauses import Clauses
 from monitor.filter.expect import Expectation
 from monitor.filter.verdict import Verdict
@@ -93,10 +93,17 @@ def enlist(signals: Sequence[SignalEntry], index: Index[object]) -> None:
                 index.add(parse(word), Cue(entry.name, "fate", number, pair.within))
 
 
-def claims_of(hits: Sequence[Hit[Cue]], words: Words) -> tuple[list[Claim], Clauses]:
-    """Return what a text claims, with the reasons why some of it does not count."""
-    clauses = Clauses(words.beginning(MOST_WORDS))
-    hits = _uncovered([hit for hit in hits if hit.last < MOST_WORDS])
+def claims_of(
+    hits: Sequence[Hit[Cue]], words: Words, limit: int = MOST_WORDS
+) -> tuple[list[Claim], Clauses]:
+    """
+    Return what a text claims, with the reasons why some of it does not count.
+
+    Args:
+        limit: How many words are judged.
+    """
+    clauses = Clauses(words.beginning(limit))
+    hits = _uncovered([hit for hit in hits if hit.last < limit])
     claims = [
         Claim(h.term.signal, h.first, h.last, advice=h.term.part == "advice")
         for h in hits
@@ -108,21 +115,36 @@ def claims_of(hits: Sequence[Hit[Cue]], words: Words) -> tuple[list[Claim], Clau
 
 
 def signal_of(
-    hits: Sequence[Hit[Cue]], words: Words, places: Named, threats: Named
-) -> Signal:
+    hits: Sequence[Hit[Cue]],
+    words: Words,
+    places: Named,
+    threats: Named,
+    limit: int = MOST_WORDS,
+) -> tuple[Signal, frozenset[str]]:
     """
-    Return what a text says, as a whole.
+    Return what a text says, as a whole, and which places it is called off for.
+
+    No ids stand for all places.  A text of which only the beginning is judged is no
+    all-clear if anything beyond it may warn.
 
     Args:
+        limit: How many words are judged.
         places: Ids of the places that a mention means, by its first word.
         threats: Names of dangerous topics, by the first word that speaks of them.
     """
     if not _may_claim(hits):
-        return "none"
-    claims, clauses = claims_of(hits, words)
+        return "none", frozenset()
+    claims, clauses = claims_of(hits, words, limit)
     taught = any(claim.fallen == DEFINED for claim in claims)
     standing = [c for c in claims if not c.fallen and not (taught and c.advice)]
-    return Verdict(standing, clauses, places, threats).decide()
+    verdict = Verdict(standing, clauses, places, threats)
+    signal = verdict.decide()
+    if signal != "clear":
+        return signal, frozenset()
+    judged = len(clauses.words) if len(claims) < MOST_CLAIMS else claims[-1].first
+    if any(hit.last >= judged and hit.term.signal in ACTIVE for hit in hits):
+        return "none", frozenset()
+    return signal, verdict.cleared()
 
 
 def _may_claim(hits: Iterable[Hit[Cue]]) -> bool:

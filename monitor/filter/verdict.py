@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from monitor.filter.claims import ACTIVE, Claim
-from monitor.filter.clauses import PAST, Clause, Clauses
+from monitor.filter.clauses import PAST, Clause, Clauses, starts_like
 from monitor.filter.fold import folded_words
 from monitor.item import Signal
 
@@ -20,9 +20,19 @@ OBJECTS = frozenset(  # of an all-clear: "отбой ракетной опасн
     folded_words("опасности тревоги угрозы небезпеки загрози тривоги")
 )
 DAY = 24 * 60  # minutes
+ITEM = 4  # words of a line that is a place in a list
 OVER_MIDNIGHT = DAY // 2  # minutes; a list of one post is not longer
 LATEST_FIRST = 6 * 60  # minutes; how far back a list with the newest on top goes
-MARKS = frozenset("🔴🟠🟡🚨⚠❗‼⛔🆘🚀☄💥")  # before a line that warns
+PLAIN = frozenset(" \t\u00a0\u200b-–—•*·>")  # before an item of a list
+RED, GREEN = "🔴", "🟢✅"
+AGAIN = frozenset(folded_words("снова вновь опять повторно знову again anew"))
+DECLARED = frozenset(
+    folded_words(
+        "объявлена объявлен объявлено введена введен введено объявили ввели действует"
+        " оголошена оголошено введено declared issued announced"
+    )
+)
+KINDS = tuple(folded_words("беспилотн ракетн авиац воздушн безпілотн повітрян"))
 STOPS = frozenset(".!?:;")
 
 
@@ -55,7 +65,7 @@ class Verdict:
         clear = [c for c in self._of("clear") if not self._recounted(c)]
         left = self._left(now, clear)
         events = self._events()
-        if clear and not left and any(self._partly(c) for c in clear):
+        if clear and not left and self._goes_on(clear):
             return "danger"
         if clear and not left:
             dead = [c.first for c in events if c.signal == "casualties"]
@@ -70,7 +80,8 @@ class Verdict:
         named = [c for c in clear if c not in bare]
         left = [c for c in now if not any(self._ends(c, over) for over in named)]
         still = [c for c in left if not any(self._ends(c, over) for over in bare)]
-        one = all(not self._differ(a, b) for a in left for b in left)
+        kinds = {(self._where(c), self._what(c)): c for c in left}.values()
+        one = all(not self._differ(a, b) for a in kinds for b in kinds)
         return still if one else left
 
     def _begins_anew(self, events: Sequence[Claim], clear: Claim) -> bool:
@@ -122,6 +133,57 @@ class Verdict:
     def _corrects(self) -> bool:
         return any(self._sentence(c) == 0 for c in self._of("correction"))
 
+    def cleared(self) -> frozenset[str]:
+        """Return the places of the all-clears; empty, if one is for all there are."""
+        found: set[str] = set()
+        for clear in self._of("clear"):
+            clause = self.clauses.at(clear.first)
+            own = self._among(self.places, clause.first, clause.last)
+            own |= self._beside(self.places, clause)
+            if not own:
+                return frozenset()
+            found |= own
+            below = clause.sentence + 1
+            while below in self._placed and self._is_list_item(below):
+                found |= self._placed[below]
+                below += 1
+        return frozenset(found)
+
+    def _is_list_item(self, sentence: int) -> bool:
+        """Whether a line says little more than a place."""
+        words = self.clauses.whole(sentence)
+        return len(words) <= ITEM and sentence not in self._claiming_sentences
+
+    def _goes_on(self, clear: Sequence[Claim]) -> bool:
+        """Whether something lasts, although nobody warns of it in so many words."""
+        if any(self._partly(c) for c in clear):
+            return True
+        return self._renewed(clear[-1]) or self._is_red()
+
+    def _renewed(self, clear: Claim) -> bool:
+        """Whether "вновь объявлена", or "объявлена беспилотная", follows."""
+        over = self.clauses.at(clear.last)
+        for clause in self.clauses.all:
+            words = self.clauses.inside(clause)
+            if clause.first <= over.first or DECLARED.isdisjoint(words):
+                continue
+            supposed = self.clauses.condition(clause.sentence) < clause.last
+            anew = not AGAIN.isdisjoint(words) or starts_like(words, KINDS)
+            if anew and not supposed and not self.clauses.is_past(clause):
+                return True
+        return False
+
+    def _is_red(self) -> bool:
+        """Whether a place is marked red in a list that marks others green."""
+        count = len(self._placed) and max(self._placed) + 1
+        lead = [self.clauses.gap(number - 1) for number in range(count + 1)]
+        if not any(mark in gap for gap in lead for mark in GREEN):
+            return False
+        return any(
+            RED in lead[number] and number not in self._claiming_sentences
+            for number in self._placed
+        )
+
     def _partly(self, clear: Claim) -> bool:
         """Whether an all-clear leaves something out: "кроме", "в остальных"."""
         return self.clauses.goes_on(self.clauses.at(clear.last))
@@ -166,7 +228,7 @@ class Verdict:
         between = self._among(self.places, one.last + 1, other.first - 1)
         after = self._among(self.places, other.last + 1, clause.last)
         return any(
-            here and there and not any(_related(a, b) for a in here for b in there)
+            here and there and not any(related(a, b) for a in here for b in there)
             for here, there in ((before, between), (between, after), (before, after))
         )
 
@@ -209,7 +271,7 @@ class Verdict:
             return False
         said = (min(c.first for c in claims), max(c.last for c in claims))
         rest = self.clauses.gap(sentence)
-        plain = STOPS.isdisjoint(rest.partition("\n")[0]) and MARKS.isdisjoint(mark)
+        plain = STOPS.isdisjoint(rest.partition("\n")[0]) and PLAIN.issuperset(mark)
         return plain and said == self.clauses.sentence(sentence)
 
     @cached_property
@@ -232,8 +294,8 @@ class Verdict:
         if what and threat and what.isdisjoint(threat):
             return True
         here, there = self._where(one), self._where(other)
-        related = any(_related(a, b) for a in here for b in there)
-        return bool(here and there) and not related
+        alike = any(related(a, b) for a in here for b in there)
+        return bool(here and there) and not alike
 
     def _what(self, claim: Claim) -> frozenset[str]:
         """Return the threats that the clause of *claim* speaks of, or its sentence."""
@@ -323,6 +385,6 @@ def _within(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}.")
 
 
-def _related(one: str, other: str) -> bool:
+def related(one: str, other: str) -> bool:
     """Whether two ids are the same, or one lies within the other."""
     return _within(one, other) or _within(other, one)
