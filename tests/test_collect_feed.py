@@ -393,7 +393,7 @@ def test_a_hostile_json_feed_is_small_and_quickly_read(entry: str) -> None:
     began = time.process_time()
     with suppress(Rejected):
         parse(body)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 15  # were it quadratic, minutes
 
     tracemalloc.start()
     with suppress(Rejected):

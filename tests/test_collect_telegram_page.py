@@ -165,7 +165,7 @@ def test_a_hostile_page_takes_no_longer_than_a_large_one(inside: str) -> None:
     with suppress(Rejected):
         read_page(body, source="s", received=SEEN)
 
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 15  # were it quadratic, minutes
 
 
 def test_a_page_that_is_too_deep_is_refused() -> None:

@@ -194,7 +194,7 @@ def test_hostile_markup_takes_no_longer_than_other_markup(unit: str) -> None:
 
     result = text_of_html(source)
 
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 30  # were it quadratic, minutes
     assert len(result.encode()) <= LONGEST
 
 
