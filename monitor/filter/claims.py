@@ -105,7 +105,7 @@ HEARSAY = _folded(
 )
 EARLY = folded_words("рано")
 ERROR = _begun("ошибк помилк mistak erro")  # nouns, which agree with nothing
-FEMININE = _begun("ой ая ую на їй ої")  # how "ошибочной тревоги" ends
+FEMININE = _begun("ой ая ую на їй ої ого")  # "ошибочной тревоги", "ложного сигнала"
 PARTICIPLE = _begun("нной нная нную вшей вшая вшую ена ана ла ної ній")
 AT_FAULT = _begun("тревог трив сирен сраб спрац включ siren alarm")
 MANY = _begun("ы ена ята аются яются вана овані")  # an all-clear is one, and masculine

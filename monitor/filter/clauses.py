@@ -203,7 +203,8 @@ class Clauses:
         """Whether the sentence of *clause* excepts something, or goes on elsewhere."""
         if any(self._excepts(i) for i in self._within(clause.sentence)):
             return True
-        others = (c for c in self.all if c.sentence == clause.sentence and c != clause)
+        first, last = (self._of[index] for index in self._sentences[clause.sentence])
+        others = (c for c in self.all[first : last + 1] if c != clause)
         return any(self.lasts(c) or self._not_so(c) for c in others)
 
     def follows(self, first: int, last: int) -> bool:

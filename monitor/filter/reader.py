@@ -32,7 +32,7 @@ _FOOTER = re.compile(
     r"|підписатися|підписуй|підпишись|наш канал|наш чат|мы в max|subscribe",
     re.IGNORECASE,
 )
-LONGEST_READ = 60_000  # characters, in which topics and words of rules are sought
+LONGEST_READ = 20_000  # characters, in which topics and words of rules are sought
 LONGEST_JUDGED = 8_000  # characters, in which places and warnings are; a post has 4,096
 
 LONGEST_FOOTER = 160  # characters of a last line that may be one
@@ -103,6 +103,8 @@ class Reader:
         signal, cleared = signal_of(
             cues, words, _named(mentions), _threats(about), limit
         )
+        if signal == "clear" and len(text) > LONGEST_READ:
+            signal = "none"  # the rest may warn
         if cleared:  # who lives elsewhere must not take it for theirs
             places = tuple(_of_these(places, cleared))
         reading = Reading(

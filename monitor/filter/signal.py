@@ -10,6 +10,7 @@ Whether a text announces a danger, reports one, or calls it off.
    dangerous is left standing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -24,6 +25,7 @@ from monitor.item import Signal
 MOST_WORDS = 3000  # whose claims are weighed; a post of Telegram has 700 at most
 MOST_CLAIMS = 300  # of one text; a warning makes five, and every pair is compared
 CONTINUED: frozenset[Signal] = frozenset({"clear", "danger"})
+MOST_CLEARS = 12  # in one clause; their words are read again and again
 MOST_FATES = 8  # of one thing in one clause
 
 Named = Mapping[int, frozenset[str]]
@@ -111,7 +113,7 @@ def claims_of(
     ]
     claims += _paired(hits, clauses)
     claims = list(dict.fromkeys(sorted(claims, key=lambda c: (c.first, c.last))))
-    return tried(claims[:MOST_CLAIMS], clauses), clauses
+    return tried(_few(claims, clauses)[:MOST_CLAIMS], clauses), clauses
 
 
 def signal_of(
@@ -204,6 +206,20 @@ def _continued(hits: Sequence[Hit[Cue]], clauses: Clauses) -> Iterable[Claim]:
             if clauses.follows(thing.first, hit.first):
                 second = hit.first
                 yield Claim(signal, thing.first, hit.last, whole=False, second=second)
+
+
+def _few(claims: Sequence[Claim], clauses: Clauses) -> list[Claim]:
+    """Return *claims* with no more all-clears in a clause than make a difference."""
+    counts: Counter[int] = Counter()
+    kept = []
+    for claim in claims:
+        if claim.signal == "clear":
+            first = clauses.at(claim.first).first
+            counts[first] += 1
+            if counts[first] > MOST_CLEARS:
+                continue
+        kept.append(claim)
+    return kept
 
 
 def _room(hit: Hit[Cue], clauses: Clauses) -> tuple[Signal, int, int]:

@@ -78,7 +78,12 @@ class Verdict:
         """Return the dangers that no all-clear ends."""
         bare = [c for c in clear if not self._where(c) and not self._what(c)]
         named = [c for c in clear if c not in bare]
-        left = [c for c in now if not any(self._ends(c, over) for over in named)]
+        left = [
+            c
+            for c in now
+            if not any(self._ends(c, over) for over in named)
+            and not any(self._heads(over, c) for over in bare)
+        ]
         still = [c for c in left if not any(self._ends(c, over) for over in bare)]
         kinds = {(self._where(c), self._what(c)): c for c in left}.values()
         one = all(not self._differ(a, b) for a in kinds for b in kinds)
@@ -257,7 +262,9 @@ class Verdict:
         """Whether an all-clear is the bare heading of what it calls off, below it."""
         over = self.clauses.at(clear.first)
         bare = (over.first, over.last) == (clear.first, clear.last)
-        if not bare or self._sentence(danger) < over.sentence:
+        if not bare or self._sentence(danger) <= over.sentence:
+            return False
+        if self.clauses.lasts(self.clauses.at(danger.first)):
             return False
         below = range(over.sentence + 1, self._sentence(danger) + 1)
         return all(self._is_item(sentence) for sentence in below)
@@ -267,7 +274,7 @@ class Verdict:
         lead, begins, _ = self.clauses.gap(sentence - 1).rpartition("\n")
         mark = self.clauses.gap(sentence - 1).rpartition("\n")[2]
         claims = [c for c in self._active if self._sentence(c) == sentence]
-        if not claims or not begins or not STOPS.isdisjoint(lead):
+        if not claims or not begins or not STOPS.isdisjoint(lead.replace(":", "")):
             return False
         said = (min(c.first for c in claims), max(c.last for c in claims))
         rest = self.clauses.gap(sentence)
