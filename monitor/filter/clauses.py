@@ -303,11 +303,12 @@ class Clauses:
         return range(first, last + 1)
 
     def _defines(self, index: int) -> bool:
-        if DASHES.isdisjoint(self._text.gap(index)):
+        spaced = index > 1 and self.words[index - 1] == b"-"
+        if not spaced and DASHES.isdisjoint(self._text.gap(index)):
             return False
         if self.words[index] in THIS:
             return starts_like(self.words[index + 1 : index + 4], SIGNAL)
-        before = self.words[index - 1]
+        before = self.words[index - 1 - spaced]
         if before in OF_ALL_CLEAR:  # "сигнал отбоя — «отбой», три гудка"
             return starts_like(self.words[index : index + 3], SOUNDS)
         return before in ALL_CLEAR and self.words[index].startswith(KINDS)

@@ -24,6 +24,8 @@ ITEM = 4  # words of a line that is a place in a list
 OVER_MIDNIGHT = DAY // 2  # minutes; a list of one post is not longer
 LATEST_FIRST = 6 * 60  # minutes; how far back a list with the newest on top goes
 PLAIN = frozenset(" \t\u00a0\u200b-–—•*·>")  # before an item of a list
+NOWHERE = "?"  # the place of an all-clear that only repeats another
+DASH = b"-"  # which is a word of its own
 RED, GREEN = "🔴", "🟢✅"
 AGAIN = frozenset(folded_words("снова вновь опять повторно знову again anew"))
 DECLARED = frozenset(
@@ -76,18 +78,29 @@ class Verdict:
 
     def _left(self, now: Sequence[Claim], clear: Sequence[Claim]) -> list[Claim]:
         """Return the dangers that no all-clear ends."""
-        bare = [c for c in clear if not self._where(c) and not self._what(c)]
-        named = [c for c in clear if c not in bare]
+        bare = self._bare(clear)
         left = [
-            c
-            for c in now
-            if not any(self._ends(c, over) for over in named)
-            and not any(self._heads(over, c) for over in bare)
+            c for c in now if not any(self._ends(c, o) for o in clear if o not in bare)
         ]
-        still = [c for c in left if not any(self._ends(c, over) for over in bare)]
+        left = [c for c in left if not any(self._heads(o, c) for o in bare)]
+        still = [c for c in left if not any(self._ends(c, o) for o in bare)]
         kinds = {(self._where(c), self._what(c)): c for c in left}.values()
         one = all(not self._differ(a, b) for a in kinds for b in kinds)
         return still if one else left
+
+    def _bare(self, clear: Sequence[Claim]) -> list[Claim]:
+        """Return the all-clears that name nothing, and only those not said again."""
+        bare, again = [], set()
+        for claim in clear:
+            sentence = self._sentence(claim)
+            if self._where(claim) or self._what(claim):
+                again.add(sentence)
+            elif sentence - 1 in again or sentence in again:
+                again.add(sentence)  # "Белгород: отбой! Отбой!"
+                self._where_of[claim] = frozenset([NOWHERE])
+            else:
+                bare.append(claim)
+        return bare
 
     def _begins_anew(self, events: Sequence[Claim], clear: Claim) -> bool:
         """Whether something happened after the all-clear, which must not hide it."""
@@ -279,7 +292,9 @@ class Verdict:
         said = (min(c.first for c in claims), max(c.last for c in claims))
         rest = self.clauses.gap(sentence)
         plain = STOPS.isdisjoint(rest.partition("\n")[0]) and PLAIN.issuperset(mark)
-        return plain and said == self.clauses.sentence(sentence)
+        first, last = self.clauses.sentence(sentence)
+        dash = self.clauses.words[first] == DASH
+        return plain and said == (first + dash, last)
 
     @cached_property
     def _active(self) -> list[Claim]:
