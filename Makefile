@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-all lint type check fmt bench lock schema clean deb
+.PHONY: help setup demo run test cover lint type check fmt bench lock schema clean deb
 
 help: ## what each word does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ run: $(VENV)/.run ## the daemon on config/monitor.yaml
 	@$(BIN)/monitor run -c config/monitor.yaml $(ARGS)
 
 test: $(VENV)/.dev ## all tests, no network, under two minutes
+	@$(BIN)/pytest -q -n 2 $(ARGS)
+
+cover: $(VENV)/.dev ## all tests once more, and which branches none of them takes
 	@$(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: $(VENV)/.dev ## style and the direction of imports
@@ -30,7 +33,7 @@ lint: $(VENV)/.dev ## style and the direction of imports
 type: $(VENV)/.dev ## strict types, of the tests too
 	@$(BIN)/mypy
 
-check: lint type test ## lint, type and test
+check: lint type cover ## what is asked of a change
 
 fmt: $(VENV)/.dev ## let the formatter have its way
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

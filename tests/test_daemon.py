@@ -266,19 +266,22 @@ async def test_what_waits_for_a_sink_that_is_gone_is_told(
     tmp_path: Path, paper: Paper, redis: str
 ) -> None:
     """After a sink was renamed, the alerts in its outbox are no secret."""
-    file = configured(tmp_path, paper, redis)
-    stuck = replace(told(answers=False), name="before")
-    settings = loaded(file)
+    settings = loaded(configured(tmp_path, paper, redis))
+    before = replace(told(), name="before")
     people = tuple(replace(one, sink="before") for one in settings.subscribers)
+    old = replace(settings, sinks=(before,), subscribers=people)
     with logged("info") as lines:
         async with (
-            working(replace(settings, sinks=(stuck,), subscribers=people)),
+            working(old, ["collect", "filter", "alert"]),
             looking(redis) as at,
         ):
             await met(at)
             paper.publish(drone(1))
-            while not any(depth.pending for depth in await at.depths()
-                          if depth.queue == "outbox:before:0"):  # fmt: skip
+            while not any(
+                depth.length
+                for depth in await at.depths()
+                if depth.queue == "outbox:before:0"
+            ):
                 await asyncio.sleep(0.01)
         async with working(settings):
             await until(lambda: "outbox_without_sink" in events(lines))
