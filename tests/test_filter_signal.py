@@ -1,5 +1,7 @@
 """An all-clear is never read as an alarm, nor an alarm as an all-clear."""
 
+import re
+
 import pytest
 import yaml
 from hypothesis import given
@@ -27,6 +29,13 @@ LOADED = yaml.safe_load((FIXTURES / "signals.yaml").read_text("utf-8"))
 CASES: list[dict[str, str]] = LOADED["cases"]
 SHAM = yaml.safe_load((FIXTURES / "allclears.yaml").read_text("utf-8"))
 SHAM_OR_TRUE: list[dict[str, str]] = SHAM["cases"]
+OF_ONE_TOWN = [
+    case["text"]
+    for case in SHAM_OR_TRUE
+    if not re.search(
+        "шебекин|shebekin|област|region|вс[её]|кроме", case["text"], re.IGNORECASE
+    )
+]
 UNSAFE = {"danger", "alarm", "impact", "casualties"}
 
 
@@ -141,7 +150,7 @@ def test_an_all_clear_and_what_only_looks_like_one(case: dict[str, str]) -> None
 
 
 @given(
-    st.sampled_from([case["text"] for case in SHAM_OR_TRUE]),
+    st.sampled_from(OF_ONE_TOWN),
     st.sampled_from(["🔴 Шебекино — ракетная опасность", "Тревога в Шебекино!"]),
     st.booleans(),
 )
@@ -149,7 +158,7 @@ def test_a_danger_elsewhere_outweighs_any_all_clear(
     text: str, danger: str, above: object
 ) -> None:
     """Whatever a post calls off in Belgorod, Shebekino is not told that it is over."""
-    of_belgorod = f"Белгород: {text.replace('Шебекино', 'Белгород')}"
+    of_belgorod = f"Белгород: {text}"
     both = [danger, of_belgorod] if above else [of_belgorod, danger]
     reading = small().read(post("\n".join(both)), origin("RU-BEL"))
 

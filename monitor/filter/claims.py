@@ -71,11 +71,12 @@ MISTAKEN = _begun(
     "ошибоч ошибк преждевремен недействит приостанов аннулир отозван невер помилк"
     " передчасн недійсн хибн призупин анульов відклик mistak erro prematur suspend"
     " revok invalid void false ignor disregard игнор проигнор ложн рановат"
-    " неправомер неактуальн"
+    " неправомер неактуальн сбой збій"
 )
 RUMOUR = _begun(
     "фейк ложь неправд вброс дезинформ слух чутк брехн обман провокац fake hoax rumo"
     " misinformation disinformation шутк шутит жарт joke"
+    " взлом злам мошенник шахра hack"
 )
 DISBELIEVED = (_folded("не"), _begun("верьте верь доверяй вірте вір"))
 CANCELLED = _begun(
@@ -95,7 +96,7 @@ CALLS_OFF = _begun("отбо відб all-clear")
 ALL_CLEAR = folded_words("all clear")
 OBLIQUE = _folded("for of from")
 ASKING = _begun("надеюсь надеемся спрашива спрос вопрос питают запит asking asks")
-MORNING = _begun("утр вранц зранк")
+MORNING = _begun("утр вранц зранк morn hour this")
 WHENEVER = _begun("когда убеди дожди коли щойно when once until whenever")
 AS_SOON_AS = folded_words("как только")
 THAT = _folded("что що that")
@@ -103,8 +104,8 @@ HEARSAY = _folded(
     "вроде говорят кажется якобы будто похоже наверное видимо казали кажуть ніби"
     " нібито схоже мабуть apparently allegedly seems reportedly"
 )
-EARLY = folded_words("рано")
-ERROR = _begun("ошибк помилк mistak erro")  # nouns, which agree with nothing
+EARLY = _folded("рано зарано early")
+ERROR = _begun("сбой ошибк помилк mistak erro")  # nouns, which agree with nothing
 FEMININE = _begun("ой ая ую на їй ої ого")  # "ошибочной тревоги", "ложного сигнала"
 PARTICIPLE = _begun("нной нная нную вшей вшая вшую ена ана ла ної ній")
 AT_FAULT = _begun("тревог трив сирен сраб спрац включ siren alarm")
@@ -192,7 +193,7 @@ def _unsure(claim: Claim, clauses: Clauses) -> str:
 def _too_early(words: Sequence[bytes]) -> bool:
     """Whether a clause says "рано"; "рано утром" is a time."""
     return any(
-        [word] == EARLY and not following.startswith(MORNING)
+        word in EARLY and not following.startswith(MORNING)
         for word, following in pairwise([*words, b""])
     )
 
@@ -219,7 +220,8 @@ def _void(claim: Claim, clauses: Clauses, active: set[int]) -> str:
     if _rumoured(clauses.whole(clause.sentence)):
         return "a rumour"
     turned = following[:1] and following[0] in CONTRAST | THIS
-    if _mistaken(words) or (turned and _mistaken(following)):
+    own = claim.last - clause.first
+    if _mistaken(words, own) or (turned and _mistaken(following)):
         return "mistaken"
     if _cancelled(claim, clauses, words):
         return "cancelled"
@@ -254,12 +256,13 @@ def _rumoured(words: Sequence[bytes]) -> bool:
     )
 
 
-def _mistaken(words: Sequence[bytes]) -> bool:
+def _mistaken(words: Sequence[bytes], own: int = -1) -> bool:
     """
     Whether a clause calls an all-clear mistaken.
 
     Not so "отбой ложной тревоги" and "тревоги, объявленной ошибочно", where the
-    gender tells that the alarm was; an all-clear is masculine.
+    gender tells that the alarm was; an all-clear is masculine.  But so "опасность
+    отменена ошибочно", where the word at *own* calls it off.
     """
     for index, word in enumerate(words):
         if word.startswith(MISTAKEN):
@@ -269,7 +272,8 @@ def _mistaken(words: Sequence[bytes]) -> bool:
             following = words[index + 1 : index + 2]
             if starts_like(following, AT_FAULT):  # "false alarm"
                 continue
-            if not before or not before[-1].endswith(PARTICIPLE):
+            called_off = own >= 0 and words[own : own + 1] == before[-1:]
+            if called_off or not before or not before[-1].endswith(PARTICIPLE):
                 return True
     return False
 

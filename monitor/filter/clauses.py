@@ -35,8 +35,8 @@ OCCASIONS = (
 WHAT_TO_DO = folded_words("что делать")
 ON = _folded("при по за upon")
 LASTING = _begun(
-    "сохран продолж остае остаю действует действую триває збері залиша remain continu"
-    " still ongoing persist ще еще"
+    "сохран продолж остае остаю действует действую ждем сидим чекаємо триває збері"
+    " залиша remain continu still ongoing persist ще еще"
 )
 EXCEPT = _folded(
     "кроме исключением окрім крім винятком except excluding помимо частично частичный"
@@ -47,6 +47,9 @@ EXCEPT = _folded(
 ONLY = _folded("только лише тільки only")
 NOT = _folded("не not")
 NOT_FOR = _begun("для распростран каса относ везде всюду всех наш for every")
+NOT_ONLY = _folded("что сейчас дали объявили недавно now just що зараз")
+REST = _begun("остальн исключени інш решт винят rest others except")
+SO = _folded("того этого цього")  # "кроме того"
 SOME = _folded("для в во на по у за in for")  # "только в Курске"; not "только что"
 TIMES = _folded("в во на с о об у по к ще in at on since") | {b""}
 PAST = _folded(
@@ -54,6 +57,7 @@ PAST = _folded(
     " объявлялся объявляли звучала звучали вчера накануне раніше була був було були"
     " тривала вчора was were earlier had yesterday lasted напомним"
 )
+FOR = _folded("для for")
 NOT_SO = _folded("нет ні немає no")
 THREATS = _begun("режим опасност беспилотн ракетн авиац бпла дрон безпілотн загроз")
 THIS = _folded("это це is")  # after a dash: what something is
@@ -207,6 +211,11 @@ class Clauses:
         others = (c for c in self.all[first : last + 1] if c != clause)
         return any(self.lasts(c) or self._not_so(c) for c in others)
 
+    def opens_with_exception(self, sentence: int) -> bool:
+        """Whether a sentence begins like "Кроме Шебекино", "В остальных"."""
+        first, last = self._sentences.get(sentence, (0, -1))
+        return any(self._excepts(i) for i in range(first, min(first + 1, last) + 1))
+
     def follows(self, first: int, last: int) -> bool:
         """
         Whether the word at *last* only continues the clause before its own.
@@ -263,17 +272,18 @@ class Clauses:
     def _excepts(self, index: int) -> bool:
         if self.words[index] in NOT:
             return starts_like(self.words[index + 1 : index + 2], NOT_FOR)
-        if self.words[index] not in ONLY:
-            return self.words[index] in EXCEPT
         following = self.words[index + 1 : index + 3]
-        return (
-            following[:1] != []
-            and following[0] in SOME
-            and not (following[-1].isdigit())
-        )
+        if self.words[index] not in ONLY:
+            rest = self.words[index] in EXCEPT or self.words[index].startswith(REST)
+            return rest and SO.isdisjoint(following[:1])
+        if following[:1] == [] or following[0] in NOT_ONLY:
+            return False
+        return not (following[0] in SOME and following[-1].isdigit())
 
     def _not_so(self, clause: Clause) -> bool:
         """Whether a clause says of another threat: "режим беспилотной — нет"."""
+        if self.words[clause.first] in FOR and self.words[clause.last] in NOT_SO:
+            return True
         return (
             self.words[clause.last] in NOT_SO
             and not DASHES.isdisjoint(self._text.gap(clause.last))

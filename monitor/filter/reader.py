@@ -10,20 +10,20 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from monitor.filter import surroundings as around
 from monitor.filter import unnamed
 from monitor.filter.fold import fold, hide_addresses, join_spaced
 from monitor.filter.language import language_of
 from monitor.filter.mention import Mention
+from monitor.filter.nested import related
 from monitor.filter.places import Gazetteer, Named
 from monitor.filter.resolver import Resolver
 from monitor.filter.rules import Feature, concerns_home
 from monitor.filter.signal import Cue, signal_of
 from monitor.filter.topics import About, counted, topics_of
 from monitor.filter.unnamed import Unnamed
-from monitor.filter.verdict import related
 from monitor.filter.words import Hit, Index, Words
 from monitor.item import Item, Origin, Place, Reading, Span, Topic, Word
 
@@ -32,11 +32,10 @@ _FOOTER = re.compile(
     r"|підписатися|підписуй|підпишись|наш канал|наш чат|мы в max|subscribe",
     re.IGNORECASE,
 )
-LONGEST_READ = 20_000  # characters, in which topics and words of rules are sought
-LONGEST_JUDGED = 8_000  # characters, in which places and warnings are; a post has 4,096
+LONGEST_READ = 20_000  # characters, of which places, topics and words are sought
+LONGEST_JUDGED = 8_000  # characters, in which a warning is one; a post has 4,096
 
 LONGEST_FOOTER = 160  # characters of a last line that may be one
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +91,9 @@ class Reader:
         limit = _judged(words)
         mentions = self._resolver.resolve(
             words,
-            _before(limit, hits[Named]),
+            hits[Named],
             origin.home,
-            _before(limit, hits[Unnamed]),
+            hits[Unnamed],
             {cue.first for cue in cues},
         )
         places = self._resolver.places(mentions, words)
@@ -104,7 +103,7 @@ class Reader:
             cues, words, _named(mentions), _threats(about), limit
         )
         if signal == "clear" and len(text) > LONGEST_READ:
-            signal = "none"  # the rest may warn
+            signal, cleared = "none", frozenset()  # the rest may warn
         if cleared:  # who lives elsewhere must not take it for theirs
             places = tuple(_of_these(places, cleared))
         reading = Reading(
@@ -165,10 +164,6 @@ def _judged(words: Words) -> int:
     if len(words.text) <= LONGEST_JUDGED:
         return len(words.folded)
     return bisect_left(words.spans, (LONGEST_JUDGED, 0))
-
-
-def _before(limit: int, hits: Iterable[Hit[T]]) -> list[Hit[T]]:
-    return [hit for hit in hits if hit.last < limit]
 
 
 def _of_these(places: Iterable[Place], ids: Iterable[str]) -> Iterable[Place]:

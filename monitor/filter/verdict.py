@@ -13,6 +13,7 @@ from functools import cached_property
 from monitor.filter.claims import ACTIVE, Claim
 from monitor.filter.clauses import PAST, Clause, Clauses, starts_like
 from monitor.filter.fold import folded_words
+from monitor.filter.nested import narrowest, related, within
 from monitor.item import Signal
 
 Named = Mapping[int, frozenset[str]]
@@ -34,6 +35,7 @@ DECLARED = frozenset(
         " оголошена оголошено введено declared issued announced"
     )
 )
+AWAIT = tuple(folded_words("ждем ждать ждите сидим чекаємо актуальн изменени силе"))
 KINDS = tuple(folded_words("беспилотн ракетн авиац воздушн безпілотн повітрян"))
 STOPS = frozenset(".!?:;")
 
@@ -79,14 +81,21 @@ class Verdict:
     def _left(self, now: Sequence[Claim], clear: Sequence[Claim]) -> list[Claim]:
         """Return the dangers that no all-clear ends."""
         bare = self._bare(clear)
-        left = [
-            c for c in now if not any(self._ends(c, o) for o in clear if o not in bare)
-        ]
+        placed = [c for c in clear if self._where(c)]
+        left = [c for c in now if not any(self._ends(c, o) for o in placed)]
         left = [c for c in left if not any(self._heads(o, c) for o in bare)]
-        still = [c for c in left if not any(self._ends(c, o) for o in bare)]
-        kinds = {(self._where(c), self._what(c)): c for c in left}.values()
-        one = all(not self._differ(a, b) for a in kinds for b in kinds)
-        return still if one else left
+        for over in (c for c in clear if c not in placed):
+            ended = [c for c in left if self._ends(c, over)]
+            own = [c for c in ended if self._beside_it(c, over)]
+            kinds = {(self._where(c), self._what(c)): c for c in ended}.values()
+            differ = any(self._differ(a, b) for a in kinds for b in kinds)
+            ended = own if differ else ended
+            left = [c for c in left if c not in ended]
+        return left
+
+    def _beside_it(self, danger: Claim, clear: Claim) -> bool:
+        """Whether both stand in one clause: "отбой тревоги"."""
+        return self.clauses.at(danger.first) == self.clauses.at(clear.first)
 
     def _bare(self, clear: Sequence[Claim]) -> list[Claim]:
         """Return the all-clears that name nothing, and only those not said again."""
@@ -176,7 +185,24 @@ class Verdict:
         """Whether something lasts, although nobody warns of it in so many words."""
         if any(self._partly(c) for c in clear):
             return True
+        if any(self._left_out(self._sentence(c) + 1) for c in clear):
+            return True
         return self._renewed(clear[-1]) or self._is_red()
+
+    def _left_out(self, sentence: int) -> bool:
+        """Whether a sentence excepts something: "Остальные ждём", "БПЛА — в силе"."""
+        if sentence in self._claiming_sentences:
+            return False
+        if self.clauses.opens_with_exception(sentence):
+            return True
+        words = self.clauses.whole(sentence)
+        if not starts_like(words, AWAIT):
+            return False
+        first, last = self.clauses.sentence(sentence)
+        return bool(
+            self._among(self.places, first, last)
+            or self._among(self.threats, first, last)
+        )
 
     def _renewed(self, clear: Claim) -> bool:
         """Whether "вновь объявлена", or "объявлена беспилотная", follows."""
@@ -268,13 +294,15 @@ class Verdict:
             return False
         where, places = self._where(clear), self._where(danger)
         if where and places:
-            return all(any(_within(one, all_) for all_ in where) for one in places)
+            return all(any(within(one, all_) for all_ in where) for one in places)
         return not where or past or bool(what and threat)
 
     def _heads(self, clear: Claim, danger: Claim) -> bool:
         """Whether an all-clear is the bare heading of what it calls off, below it."""
         over = self.clauses.at(clear.first)
         bare = (over.first, over.last) == (clear.first, clear.last)
+        lead = self.clauses.gap(over.sentence - 1)
+        bare = bare and (over.sentence == 0 or "\n" in lead)
         if not bare or self._sentence(danger) <= over.sentence:
             return False
         if self.clauses.lasts(self.clauses.at(danger.first)):
@@ -336,8 +364,19 @@ class Verdict:
             own = self._among(self.places, clause.first, clause.last)
             if claim.signal != "clear" or not own:
                 own |= self._beside(self.places, clause)
-            self._where_of[claim] = _narrowest(own or self._listed(clause.sentence))
+            own = own or self._before(clause) or self._listed(clause.sentence)
+            self._where_of[claim] = narrowest(own)
         return self._where_of[claim]
+
+    def _before(self, clause: Clause) -> frozenset[str]:
+        """Return the places of the clause before it: "Белгород: отбой, отбой БПЛА"."""
+        first, _ = self.clauses.sentence(clause.sentence)
+        while clause.first > first:
+            clause = self.clauses.at(clause.first - 1)
+            found = self._among(self.places, clause.first, clause.last)
+            if found:
+                return found
+        return frozenset()
 
     def _beside(self, named: Named, clause: Clause) -> frozenset[str]:
         """Return what the clauses beside *clause* name that claim nothing."""
@@ -393,20 +432,3 @@ def _run(
         if number in placed:
             found.append(number)
     return found
-
-
-def _narrowest(ids: frozenset[str]) -> frozenset[str]:
-    """Return *ids* without those in which another of them lies."""
-    return frozenset(
-        one for one in ids if not any(other.startswith(f"{one}.") for other in ids)
-    )
-
-
-def _within(one: str, other: str) -> bool:
-    """Whether a place is another, or lies in it, by their ids."""
-    return one == other or one.startswith(f"{other}.")
-
-
-def related(one: str, other: str) -> bool:
-    """Whether two ids are the same, or one lies within the other."""
-    return _within(one, other) or _within(other, one)
