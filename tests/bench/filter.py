@@ -53,17 +53,17 @@ def measure() -> dict[str, float]:
 def _measured() -> Iterator[tuple[str, float]]:
     text = DENSE * 20
     folded, lowered = _seconds(lambda: fold(text)), _seconds(text.lower)
-    yield "fold_mchar_per_s", len(text) / folded / 1e6
-    yield "fold_to_lower_ratio", folded / lowered
-    yield "compile_ms", 1000 * _seconds(_compiled, 1)
+    yield "fold, million characters/s", len(text) / folded / 1e6
+    yield "fold, times str.lower", folded / lowered
+    yield "compile 4,160 places and all rules, ms CPU", 1000 * _seconds(_compiled, 1)
     tracemalloc.start()
     reader = _compiled()
-    yield "compiled_mb", tracemalloc.get_traced_memory()[0] / 1e6
+    yield "compiled, MB", tracemalloc.get_traced_memory()[0] / 1e6
     tracemalloc.stop()
     for name, said in POSTS.items():
-        yield f"read_{name}_us", 1e6 * _reading(reader, said)
+        yield f"read a {name} post, µs", 1e6 * _reading(reader, said)
     for count in (10, 1000, 10_000):
-        yield f"judge_{count}_rules_us", 1e6 * _judging(count)
+        yield f"read and judge by {count:,} rules, µs", 1e6 * _judging(count)
 
 
 def _compiled() -> Filter:
