@@ -13,14 +13,14 @@ as it stands in the feed.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 import msgspec
 
-from monitor.collect.feed_entry import Entry
+from monitor.collect.feed_entry import Entry, short
+from monitor.collect.feed_identity import Known, known, named
 from monitor.collect.feed_json import entries_of_json, is_json
 from monitor.collect.feed_xml import entries_of_xml
 from monitor.collect.source import Batch
@@ -29,7 +29,7 @@ from monitor.item import Item, Origin
 from monitor.web import Answer, Web
 
 ENTRIES = 500
-REMEMBERED = 200  # ids
+REMEMBERED = ENTRIES  # a twin that is forgotten takes the id of the other
 BACKDATED = timedelta(minutes=10)  # a post may be older than its coming out
 LONGEST_VALIDATOR = 1024
 NOT_MODIFIED = 304
@@ -43,6 +43,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
         etag, modified: The server's own marks of what it sent last.
         digest: Ours.
         ids: Hashes of the ids that the last read with entries brought.
+        known: Those of its entries that have no id of the publisher's.
         place: Hash of the address that was read.
         begun: When the first read found nothing (Unix time), until one finds something.
         past: Hashes of the ids that are left out.
@@ -52,6 +53,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     modified: str = ""
     digest: str = ""
     ids: tuple[str, ...] = ()
+    known: tuple[Known, ...] = ()
     place: str = ""
     begun: int = 0
     past: tuple[str, ...] = ()
@@ -67,7 +69,7 @@ class Feed:
 
     async def read(self, cursor: str, web: Web) -> AsyncIterator[Batch]:
         """Yield what the feed holds, if it has changed; see `Source.read`."""
-        memory = _at(_recall(cursor), _short(self.url))
+        memory = _at(_recall(cursor), short(self.url))
         answer = await web.get(self.url, headers=_conditions(memory))
         if answer.status == NOT_MODIFIED:
             if not memory.digest:
@@ -79,8 +81,8 @@ class Feed:
             yield Batch(items=(), cursor=_write(_noted(memory, answer, digest)))
             return
         # A long feed takes feedparser a second; nothing else shall wait for it.
-        items = await asyncio.to_thread(self._items, answer, frozenset(memory.ids))
-        ids = tuple(_short(item.id) for item in items)
+        items, recent = await asyncio.to_thread(self._found, answer, memory.known)
+        ids = tuple(short(item.id) for item in items)
         compared = memory.digest and memory.ids and ids and not memory.begun
         gap = bool(compared) and not _shared(memory, ids)
         begun = memory.begun if memory.digest else int(answer.received.timestamp())
@@ -88,10 +90,11 @@ class Feed:
         memory = msgspec.structs.replace(
             _noted(memory, answer, digest),
             ids=ids[-REMEMBERED:] or memory.ids,
+            known=recent[-REMEMBERED:] if ids else memory.known,
             begun=0 if ids else begun,
             past=past,
         )
-        news = tuple(item for item in items if _short(item.id) not in past)
+        news = tuple(item for item in items if short(item.id) not in past)
         yield Batch(items=news, cursor=_write(memory), gap=gap)
 
     @staticmethod
@@ -99,14 +102,17 @@ class Feed:
         body: bytes, *, source: str, url: str, received: datetime
     ) -> tuple[Item, ...]:
         """Return the entries of one feed; see `Source.parse`."""
-        named = _named(_ordered(_entries(body, url), received))
-        return _items(named, source, received)
+        entries = _ordered(_entries(body, url), received)
+        return _items(_newest(named(entries)), source, received)
 
-    def _items(self, answer: Answer, known: AbstractSet[str]) -> tuple[Item, ...]:
+    def _found(
+        self, answer: Answer, before: Sequence[Known]
+    ) -> tuple[tuple[Item, ...], tuple[Known, ...]]:
+        """Return what *answer* holds, and what to know it by *before* another."""
         content_type = answer.headers.get("content-type", "")
         entries = _entries(answer.body, answer.url, content_type)
-        named = _named(_ordered(entries, answer.received), known)
-        return _items(named, self.origin.source, answer.received)
+        newest = _newest(named(_ordered(entries, answer.received), before))
+        return _items(newest, self.origin.source, answer.received), known(newest)
 
 
 def _entries(body: bytes, url: str, content_type: str = "") -> list[Entry]:
@@ -115,12 +121,14 @@ def _entries(body: bytes, url: str, content_type: str = "") -> list[Entry]:
     return entries_of_xml(body, url, content_type)
 
 
+def _newest(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    return dict(list(entries.items())[-ENTRIES:])
+
+
 def _items(
-    named: Mapping[str, Entry], source: str, received: datetime
+    entries: Mapping[str, Entry], source: str, received: datetime
 ) -> tuple[Item, ...]:
-    """Return the newest 500 of entries as items."""
-    newest = list(named.items())[-ENTRIES:]
-    return tuple(entry.item(source, name, received) for name, entry in newest)
+    return tuple(entry.item(source, name, received) for name, entry in entries.items())
 
 
 def _ordered(entries: Sequence[Entry], received: datetime) -> list[Entry]:
@@ -136,25 +144,6 @@ def _ordered(entries: Sequence[Entry], received: datetime) -> list[Entry]:
     ordered = list(found.values())[::-1]
     ordered.sort(key=lambda entry: entry.appeared(received))
     return ordered
-
-
-def _named(
-    entries: Iterable[Entry], known: AbstractSet[str] = frozenset()
-) -> dict[str, Entry]:
-    """
-    Return *entries* by their ids, in their order.
-
-    Of those that share their usual id, the oldest has it.  One that was *known* by its
-    words keeps to that when the older one has left the feed.
-    """
-    found: dict[str, Entry] = {}
-    groups: set[str] = set()
-    for entry in entries:
-        usual, full = entry.identities()
-        oldest = usual not in groups and _short(full) not in known
-        groups.add(usual)
-        found[usual if usual == full or oldest else full] = entry
-    return found
 
 
 def _recall(cursor: str) -> Memory:
@@ -173,13 +162,13 @@ def _at(memory: Memory, place: str) -> Memory:
     """Return *memory* as far as it is of use at this *place*."""
     if memory.place in {"", place}:
         return msgspec.structs.replace(memory, place=place)
-    return Memory(ids=memory.ids, place=place, past=memory.past)
+    return Memory(ids=memory.ids, known=memory.known, place=place, past=memory.past)
 
 
 def _past(memory: Memory, items: Sequence[Item]) -> tuple[str, ...]:
     """Return the ids of *items* that are the past, although this read is no first."""
     before = memory.begun and datetime.fromtimestamp(memory.begun, UTC) - BACKDATED
-    ids = {_short(item.id): item for item in items}
+    ids = {short(item.id): item for item in items}
     if not items:
         return memory.past
     if not memory.digest and not _shared(memory, ids):  # the first at another place
@@ -199,10 +188,6 @@ def _noted(memory: Memory, answer: Answer, digest: str) -> Memory:
 
 def _shared(memory: Memory, ids: Iterable[str]) -> bool:
     return not set(memory.ids).isdisjoint(ids)
-
-
-def _short(identity: str) -> str:
-    return blake2b(identity.encode(), digest_size=8).hexdigest()
 
 
 def _write(memory: Memory) -> str:

@@ -1,21 +1,20 @@
 """
 An entry of a feed on its way to an item, whatever form the feed has.
 
-What an entry is known by, from the best down:
+What a new entry is known by, from the best down (`feed_identity` knows it again):
 
 1. the publisher's own id;
 2. its link and date.  The link counts without its scheme, a slash at its end and the
-   ``utm_`` parameters, which change while the entry stays.  An edited title or text
-   is an edit;
+   ``utm_`` parameters, which change while the entry stays;
 3. where several entries of an answer share link and date, those but the oldest are
-   known by their words too; and so is one without a date that links to a whole site.
-   There, other words are another entry: a lost warning is worse than a second one;
+   known by their words too; and so is one without a date that links to a whole site;
 4. without a link, title and date; without a date, all that it says.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
 from urllib.parse import urljoin
 
@@ -50,7 +49,7 @@ class Text:
         return line_of_html(self.source) if self.is_html else line(self.source)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: what is found out once is kept
 class Entry:
     """
     An entry as its feed has it, not yet plain.
@@ -74,21 +73,30 @@ class Entry:
 
     def identities(self) -> tuple[str, str]:
         """Return what it is usually known by, and by what where that is shared."""
-        if native := line(self.id):
-            return _within_bounds(native), _within_bounds(native)
-        place, when = canonical(self.link), self._when()
-        full = f"{place}@{when}#{self._words()}" if place else self._words() + when
+        if self.native:
+            return _within_bounds(self.native), _within_bounds(self.native)
+        place, when = canonical(self.link), self.when
+        full = f"{place}@{when}#{self.words}" if place else self.words + when
         if place and (when or "/" in place or "?" in place):
             return _within_bounds(f"{place}@{when}"), _within_bounds(full)
         if not place and when and self.title.source:
             return _digest(self.title.source + when), _within_bounds(full)
         return _within_bounds(full), _within_bounds(full)
 
-    def _when(self) -> str:
+    @cached_property
+    def native(self) -> str:
+        """The publisher's own id on one line, or empty."""
+        return line(self.id)
+
+    @property
+    def when(self) -> str:
+        """Its date, in seconds where it can be read; or empty."""
         written = self.date.strip()
         return str(int(self.published.timestamp())) if self.published else written
 
-    def _words(self) -> str:
+    @cached_property
+    def words(self) -> str:
+        """A hash of all that it says."""
         return _digest(f"{self.title.on_one_line()}\n{self.body.plain()}")
 
     def appeared(self, received: datetime) -> datetime:
@@ -134,6 +142,11 @@ def canonical(link: str) -> str:
     kept = [part for part in query.split("&") if part and not _TRACKING.match(part)]
     place = (host.lower() + slash + path).rstrip("/")
     return place + ("?" + "&".join(kept) if kept else "") + mark + anchor
+
+
+def short(told: str) -> str:
+    """Return a hash by which one of the things of a feed is remembered."""
+    return blake2b(told.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _within_bounds(identity: str) -> str:
