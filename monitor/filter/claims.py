@@ -55,7 +55,7 @@ NOT = _folded("не not hasn't isn't wasn't")
 STILL = _folded("еще пока ще поки yet")  # before "не": what has not come so far
 FUTURE = _begun(
     "будет будут прозвуч зазвуч сообщим сообщат сообщу сообщит объявят оповест дадут"
-    " ждите жд ожида ждат до после буде будуть повідомимо повідомлять чекай очіку"
+    " ждите жд ожида ждат до после буде будуть повідомимо повідомлять чека очіку"
     " оголосят поступит until once after await will wait soon скоро пока"
 )
 LATER = _begun(  # anywhere in its clause
@@ -64,7 +64,7 @@ LATER = _begun(  # anywhere in its clause
     " отклад отлож задерж затяг перенос перенес завтра дают объявляют подают дає"
     " оголошують затрим перенес відклад tomorrow delayed postponed оголосить"
     " дамо окремо додатково пізніше згодом separate later follow possibl"
-    " expected shortly прозвучит последует"
+    " expected shortly прозвучит последует ожида очіку"
 )
 UNREAL = _folded("бы б ли чи би")
 MISTAKEN = _begun(
@@ -82,6 +82,7 @@ DISBELIEVED = (_folded("не"), _begun("верьте верь доверяй в�
 CANCELLED = _begun(
     "отмен отмін скасов скасув відмін снят снима знят cancel withdrawn revers rescind"
 )
+SUPERSEDED = _begun("сменил сменяе смени змінив змінює")  # by another alarm
 PRIOR = _begun(  # not "прошла": that is how a danger ends
     "прошлог прошлой прошлый прошлым прошлых прошлую предыдущ прежн вчераш позавчер"
     " минулог минулої минулій попередньо попередні previous yesterday"
@@ -225,6 +226,8 @@ def _void(claim: Claim, clauses: Clauses, active: set[int]) -> str:
         return "mistaken"
     if _cancelled(claim, clauses, words):
         return "cancelled"
+    if starts_like(clauses.words[claim.last + 1 : clause.last + 1], SUPERSEDED):
+        return "superseded"
     if _of_another_time(words):
         return "past"
     return _commented(clause.sentence, clauses, active)

@@ -74,7 +74,7 @@ SOUNDS = _begun(
 MEANING = _begun("означа обознач")
 AFTERMATH = _begun(  # what came of it before it was called off
     "результат последств поврежд постра посеч разруш сбит уничтож перехвач обломк ранее"
-    " внаслідок наслід пошкодж зруйн збит знищ damage result following"
+    " отработ відпрац внаслідок наслід пошкодж зруйн збит знищ damage result following"
 )
 AFTER = _folded("после от при во время вследствие після під час after from during")
 CONTRAST = _folded("но однако а але проте but however зато however хотя тогда")
@@ -91,6 +91,9 @@ SHORTENED = _folded(
 )
 HOURS = {b"%d" % n: n for n in range(24)} | {b"%02d" % n: n for n in range(24)}
 MINUTES = {b"%02d" % n: n for n in range(60)}
+DAY = 24 * 60  # minutes
+OVER_MIDNIGHT = DAY // 2  # minutes; a list of one post is not longer
+LATEST_FIRST = 6 * 60  # minutes; how far back a list with the newest on top goes
 PICTURES = "\u2600"  # from here on nearly all characters are emoji or signs
 DASHES = frozenset("—–-")
 APART = frozenset("()/|")
@@ -160,6 +163,10 @@ class Clauses:
         words = self.inside(clause)
         return not AFTER.isdisjoint(words) or starts_like(words, AFTERMATH)
 
+    def is_parted(self, clause: Clause) -> bool:
+        """Whether a colon or a dash parts *clause* in two: "Белгород - РО"."""
+        return self._parts(clause.first, clause.last) > 0
+
     def is_past(self, clause: Clause) -> bool:
         """Whether *clause* speaks of what is over."""
         return self._about(clause)[1]
@@ -194,6 +201,16 @@ class Clauses:
                 since = index > clause.first and self.words[index - 1] in TIMES
                 return None if since else HOURS[hour] * 60 + MINUTES[minute]
         return None
+
+    def is_later(self, one: int, other: int) -> bool:
+        """Whether the word at *one* comes after that at *other*: by clock, or below."""
+        ended, begun = self.clock(self.at(one)), self.clock(self.at(other))
+        below = one > other
+        if ended is None or begun is None:
+            return below
+        if below:
+            return (ended - begun) % DAY < OVER_MIDNIGHT
+        return 0 < (ended - begun) % DAY <= LATEST_FIRST
 
     def sentence(self, number: int) -> tuple[int, int]:
         """Return the first and the last word of a sentence."""
@@ -231,6 +248,33 @@ class Clauses:
             and before.sentence == own.sentence
             and (next_ in TIMES or next_.isdigit())
         )
+
+    def joins(self, thing: tuple[int, int], fate: tuple[int, int]) -> bool:
+        """
+        Whether a fate is that of the thing, in spite of a colon or a dash between.
+
+        So in "опасность БПЛА: снята", not in "отменили концерт: угроза атаки" or in
+        "угроза атаки: концерт отменён", where the colon gives a reason.
+        """
+        if fate[0] < thing[0]:
+            return not self._parts(fate[1], thing[0])
+        part = self._parts(thing[1], fate[0])
+        if not part:
+            return True
+        next_ = self.words[fate[1] + 1] if fate[1] < self.at(fate[0]).last else b""
+        own = self.words[part : fate[0]]
+        said = not own or own[0] in TIMES
+        return said and (next_ in TIMES or next_.isdigit())
+
+    def _parts(self, first: int, last: int) -> int:
+        """Return the word after the colon or dash between two words, 0 if none."""
+        for index in range(last, first, -1):
+            gap = self._text.gap(index)
+            if not DASHES.isdisjoint(gap) or self.words[index - 1] == b"-":
+                return index
+            if ":" in gap and not (gap == ":" and self.words[index].isdigit()):
+                return index
+        return 0
 
     def condition(self, sentence: int) -> float:
         """Return where a sentence begins to suppose; infinity if it does not."""

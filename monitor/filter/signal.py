@@ -188,7 +188,11 @@ def _paired(hits: Sequence[Hit[Cue]], clauses: Clauses) -> Iterable[Claim]:
             for fate in fates.get(_room(hit, clauses), [])[:MOST_FATES]:
                 first, last = min(hit.first, fate.first), max(hit.last, fate.last)
                 second = max(hit.first, fate.first)
-                yield Claim(hit.term.signal, first, last, whole=False, second=second)
+                claim = Claim(hit.term.signal, first, last, whole=False, second=second)
+                if claim.signal != "clear" or clauses.joins(
+                    (hit.first, hit.last), (fate.first, fate.last)
+                ):
+                    yield claim
     yield from _continued(hits, clauses)
 
 

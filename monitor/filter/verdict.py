@@ -20,10 +20,7 @@ Named = Mapping[int, frozenset[str]]
 OBJECTS = frozenset(  # of an all-clear: "отбой ракетной опасности"
     folded_words("опасности тревоги угрозы небезпеки загрози тривоги")
 )
-DAY = 24 * 60  # minutes
 ITEM = 4  # words of a line that is a place in a list
-OVER_MIDNIGHT = DAY // 2  # minutes; a list of one post is not longer
-LATEST_FIRST = 6 * 60  # minutes; how far back a list with the newest on top goes
 PLAIN = frozenset(" \t\u00a0\u200b-–—•*·>")  # before an item of a list
 NOWHERE = "?"  # the place of an all-clear that only repeats another
 DASH = b"-"  # which is a word of its own
@@ -38,6 +35,8 @@ DECLARED = frozenset(
 AWAIT = tuple(folded_words("ждем ждать ждите сидим чекаємо актуальн изменени силе"))
 KINDS = tuple(folded_words("беспилотн ракетн авиац воздушн безпілотн повітрян"))
 STOPS = frozenset(".!?:;")
+ENDING = frozenset(".! ")  # of a sentence that another follows in its line
+HEED = tuple(folded_words("приготов готов внима будьте бдит остор следи жд уваг чека"))
 
 
 class Verdict:
@@ -166,7 +165,10 @@ class Verdict:
         for clear in self._of("clear"):
             clause = self.clauses.at(clear.first)
             own = self._among(self.places, clause.first, clause.last)
-            own |= self._beside(self.places, clause)
+            if not own:
+                own = self._beside(self.places, clause)
+            else:
+                own |= self._enumerated(clear, clause)
             if not own:
                 return frozenset()
             found |= own
@@ -176,10 +178,33 @@ class Verdict:
                 below += 1
         return frozenset(found)
 
+    def _enumerated(self, clear: Claim, clause: Clause) -> frozenset[str]:
+        """
+        Return the places that go on with a list of those of an all-clear.
+
+        "Отбой в Курске, Льгове" and "Курск, Льгов: отбой" do; in "РО - Белгород,
+        отбой - Курск" the place before is not of the list that follows.
+        """
+        first, last = self.clauses.sentence(clause.sentence)
+        begin, end = clause.first, clause.last
+        if self._among(self.places, begin, clear.first - 1):
+            while begin > first and self._goes_along(self.clauses.at(begin - 1)):
+                begin = self.clauses.at(begin - 1).first
+        if self._among(self.places, clear.last + 1, end):
+            while end < last and self._goes_along(self.clauses.at(end + 1)):
+                end = self.clauses.at(end + 1).last
+        return self._among(self.places, begin, end)
+
+    def _goes_along(self, clause: Clause) -> bool:
+        """Whether a clause claims nothing, and tells nothing else: "Курск - РО"."""
+        return clause not in self._claiming and not self.clauses.is_parted(clause)
+
     def _is_list_item(self, sentence: int) -> bool:
-        """Whether a line says little more than a place."""
+        """Whether a line says little more than a place, and bids it do nothing."""
         words = self.clauses.whole(sentence)
-        return len(words) <= ITEM and sentence not in self._claiming_sentences
+        alone = not ENDING.issuperset(self.clauses.gap(sentence - 1))
+        short = len(words) <= ITEM and sentence not in self._claiming_sentences
+        return alone and short and not starts_like(words, HEED)
 
     def _goes_on(self, clear: Sequence[Claim]) -> bool:
         """Whether something lasts, although nobody warns of it in so many words."""
@@ -240,7 +265,7 @@ class Verdict:
         if self.clauses.lasts(clause):
             return False
         past = self.clauses.is_past(clause)
-        if self._is_later(clear, danger):
+        if self.clauses.is_later(clear.first, danger.first):
             if self.clauses.is_past(over) and not past:
                 return False  # "Тревога! Отбой был в 14:00"
             return self._covers(clear, danger, past=past)
@@ -275,17 +300,6 @@ class Verdict:
             here and there and not any(related(a, b) for a in here for b in there)
             for here, there in ((before, between), (between, after), (before, after))
         )
-
-    def _is_later(self, clear: Claim, danger: Claim) -> bool:
-        """Whether *clear* comes after *danger*: by their clocks, or in the text."""
-        ended = self.clauses.clock(self.clauses.at(clear.first))
-        begun = self.clauses.clock(self.clauses.at(danger.first))
-        below = clear.first > danger.first
-        if ended is None or begun is None:
-            return below
-        if below:
-            return (ended - begun) % DAY < OVER_MIDNIGHT
-        return 0 < (ended - begun) % DAY <= LATEST_FIRST
 
     def _covers(self, clear: Claim, danger: Claim, *, past: bool) -> bool:
         """Whether an all-clear is for all places and the threat of a danger."""
