@@ -60,9 +60,18 @@ class Addresses:
         with suppress(Transient):  # the message is out: to fail now would repeat it
             await self._stream.unpark(self._sink, name)
 
+    async def hold(self, address: str, failure: Transient) -> None:
+        """Let a restart not forget how long the sink asked us to wait."""
+        if failure.retry_after:
+            until = self._clock.now() + failure.retry_after
+            whom = None if failure.everywhere else address
+            with suppress(Transient):  # it is a courtesy, and Redis is away
+                await self._stream.hold(self._sink, whom, until)
+
     def digest(self, address: str) -> str:
         """Return what stands for an address in the ledger, which must not show it."""
-        key = self._stream.owner.encode()[:64]
+        instance = self._stream.owner.partition("-")[0]  # the host may be renamed
+        key = instance.encode()[:64]
         return blake2b(address.encode(), key=key, digest_size=6).hexdigest()
 
     def try_again(self) -> None:

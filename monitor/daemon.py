@@ -24,7 +24,7 @@ from monitor.alert.policy import Subscribers
 from monitor.clock import Clock
 from monitor.config import Settings
 from monitor.deliver import Courier, Lane
-from monitor.errors import Misconfigured
+from monitor.errors import Misconfigured, Transient
 from monitor.ground import connect, embedded, only_us, tend, watch
 from monitor.health import Health
 from monitor.house import House
@@ -151,7 +151,11 @@ class Daemon:
     async def _tell_of_orphans(self, stream: Stream) -> None:
         """Tell of what waits for a sink that is no more, or has another name now."""
         ours = {outbox(sink.name).name for sink in self._settings.sinks}
-        for depth in await stream.depths():
+        try:
+            depths = await stream.depths()
+        except Transient:  # the stages tell of it
+            return
+        for depth in depths:
             waits = depth.queue.startswith("outbox:") and depth.length
             if waits and depth.queue not in ours:
                 self._log.error("outbox_without_sink", outbox=depth.queue,

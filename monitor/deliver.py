@@ -11,7 +11,6 @@ it: a crash between sending and settling sends once more.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,7 +19,7 @@ from monitor.addresses import Addresses
 from monitor.alert import Alert, Sink, Subscriber
 from monitor.alert.pace import Pacer
 from monitor.alert.refusals import Refusals
-from monitor.alert.step import Step, step
+from monitor.alert.step import AND, NO_RECEIPT, Receipt, Step, step
 from monitor.clock import Clock
 from monitor.errors import Away, Gone, Moved, Rejected, Transient, Unavailable
 from monitor.item import Delivery, Envelope, Origin, Outcome
@@ -50,17 +49,6 @@ class _Open:
     envelope: Envelope
     left: set[str]
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Which message was taken, and a digest of the address it lies at."""
-
-    message: str = ""
-    address: str = ""
-
-
-NO_RECEIPT = Receipt()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +122,8 @@ class Courier:
         """
         if not self._begun:
             await self._recall()
-        if sum(min(len(q), SHARE) for q in self._queues.values()) >= LOOK_AHEAD:
+        ahead = sum(min(len(queue), SHARE) for queue in self._queues.values())
+        if ahead >= LOOK_AHEAD or len(self._open) >= LOOK_AHEAD:
             self._room.clear()
             await unless(self._room, self._clock.sleep(BLOCK))
             return 0
@@ -215,7 +204,9 @@ class Courier:
             except (Away, Unavailable):  # not the sink's fault; the daemon tells of it
                 await self._clock.sleep(FIRST_WAIT)
             except Transient as failure:
-                if refusals.hopeless(failure, self._clock.monotonic(), self._took):
+                now = self._clock.monotonic()
+                hopeless = refusals.hopeless(failure, now, self._took)
+                if hopeless or (refusals.due(now) and await self._others_pass(name)):
                     await self._settle(opened, name, "dead", why=str(failure))
                     break
                 asked = failure.retry_after
@@ -232,6 +223,25 @@ class Courier:
             else:
                 break
         self._well(name)
+
+    async def _others_pass(self, name: str) -> bool:
+        """
+        Try what waits behind a refused message; return whether it was taken.
+
+        If it was, the sink is well, and the fault lies with the first one.
+        """
+        queue = self._queues[name]
+        post = queue[0].envelope.match.item.post
+        behind = (one for one in queue if one.envelope.match.item.post != post)
+        other = next(behind, None)
+        if other is None:
+            return False
+        try:
+            await self._attempt(other, name)
+        except (Transient, Unavailable):
+            return False
+        queue.remove(other)
+        return True
 
     async def _wait(self, name: str, failure: Transient, wait: timedelta) -> None:
         """Wait as a failure says; of many that fail at a time, the first is told."""
@@ -306,7 +316,9 @@ class Courier:
                 await self._addresses.reopen(name)
                 self._log.info("address_open_again", subscriber=name)
             outcome: Outcome = "edited" if todo.action == "edit" else "delivered"
-            await self._settle(opened, name, outcome, _reasons(envelope), receipt)
+            await self._settle(
+                opened, name, outcome, ", ".join(envelope.match.rules), receipt
+            )
         except Rejected as refusal:
             self._log.warning("alert_refused", subscriber=name, why=str(refusal))
             await self._settle(opened, name, "dead", why=str(refusal))
@@ -331,17 +343,9 @@ class Courier:
             except Away:
                 raise
             except Transient as failure:
-                await self._hold(to, failure)
+                await self._addresses.hold(to, failure)
                 raise
         raise Rejected(f"the address moved {MOVES} times in a row")
-
-    async def _hold(self, to: str, failure: Transient) -> None:
-        """Let a restart not forget how long the sink asked us to wait."""
-        if failure.retry_after:
-            until = self._clock.now() + failure.retry_after
-            whom = None if failure.everywhere else to
-            with suppress(Transient):  # it is a courtesy, and Redis is away
-                await self._stream.hold(self.sink.name, whom, until)
 
     async def _send(self, alert: Alert, to: str, todo: Step) -> str:
         """Edit what lies at this very address, if that is to do, or send it anew."""
@@ -349,11 +353,12 @@ class Courier:
         if todo.action == "send" or not there:
             return await self.sink.send(alert, to, self._web)
         try:
-            await self.sink.edit(alert, to, todo.message, self._web)
+            for message in todo.message.split(AND):
+                await self.sink.edit(alert, to, message, self._web)
         except Rejected:  # the old message cannot be changed: say it anew
             return await self.sink.send(alert, to, self._web)
-        if todo.action == "ring":
-            return await self.sink.send(alert, to, self._web)
+        if todo.action == "ring":  # what corrects it later has to correct both
+            return todo.message + AND + await self.sink.send(alert, to, self._web)
         return todo.message
 
     async def _gone(self, opened: _Open, name: str, refusal: Gone) -> None:
@@ -442,7 +447,3 @@ class Courier:
             opened.left.discard(name)
         if last:
             self._open.pop(opened.entry.id, None)
-
-
-def _reasons(envelope: Envelope) -> str:
-    return ", ".join(envelope.match.rules)

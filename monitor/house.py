@@ -48,7 +48,8 @@ class House:
         """Let go of the archive; a rebuild that is not done begins anew next time."""
         self.archive.close()
         if self._mending and not self._mending.cancel():
-            self._mending.result().close()
+            with suppress(Transient, Unavailable):  # it failed, and that was told
+                self._mending.result().close()
 
     async def mend(self, damaged: Archive) -> None:
         """

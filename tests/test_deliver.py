@@ -50,6 +50,7 @@ class Scripted:
         answers: By address, what the next attempts end in.
         log: What was taken, as (what, address, item's key, message edited).
         hanging: Addresses that get no answer.
+        poison: Keys of items that nobody's message is taken of.
     """
 
     name: str = "chat"
@@ -57,8 +58,11 @@ class Scripted:
     answers: dict[str, deque[Exception]] = field(default_factory=dict)
     log: list[tuple[str, str, str, str]] = field(default_factory=list)
     hanging: set[str] = field(default_factory=set)
+    poison: set[str] = field(default_factory=set)
 
     async def send(self, alert: Alert, to: str, web: Web) -> str:
+        if alert.match.item.key in self.poison:
+            raise Transient("500")
         await self._answer(to)
         self.log.append(("sent", to, alert.match.item.key, ""))
         return f"m{len(self.log)}"
@@ -478,7 +482,8 @@ async def test_nothing_is_sent_that_may_be_another_ones(
             ours.append(True)
             await at.work()
 
-    assert ["alert_settled"] == events(lines)
+    known = ("alert_settled", "sink_waits", "delivery_failed", "sink_recovered")
+    assert ["alert_settled"] == events(lines, *known)
 
 
 async def test_who_loses_the_outbox_forgets_what_was_in_it(
@@ -573,6 +578,11 @@ async def test_worse_news_rings_though_the_message_was_edited(
         ]
         assert message != (await at.outcome("1", "ann")).message
 
+        await at.post(match("1", 3, "deleted"), ["ann"], was=now)
+        await at.work()
+        edits = [(what, of) for what, _, _, of in at.sink.log[3:]]
+        assert [("edited", message), ("edited", "m3")] == edits
+
 
 async def test_an_edit_touches_no_message_of_another_address(
     stream: Stream, clock: FakeClock
@@ -662,3 +672,18 @@ async def test_a_late_edit_finds_the_message_by_the_ledger(
         await at.work()
 
         assert "edited" == at.sink.log[-1][0]
+
+
+async def test_one_message_silences_no_sink_that_has_but_one_chat(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """What the sink never takes is set aside once it takes what comes after."""
+
+    async with office(stream, clock) as at:
+        at.sink.poison.add("governor/1/1")
+        for id_ in "123":
+            await at.post(match(id_), ["ann"])
+        await at.work()
+
+        assert ["governor/2/1", "governor/3/1"] == [key for _, _, key, _ in at.sink.log]
+        assert ["500"] == [letter.why for letter in await stream.dead()]

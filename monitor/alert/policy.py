@@ -18,7 +18,7 @@ from monitor.alert.subscriber import Subscriber
 from monitor.item import SEVERITIES, Envelope, Match, Origin, Signal
 
 RECIPIENTS = 500  # the most an envelope may have, see `Envelope`
-FRESH = timedelta(days=1)  # an edit of an older post is no warning
+FRESH = timedelta(hours=1)  # an edit of an older post is no warning
 
 # A siren, a blast or an all-clear that names no topic is about any of them: who asked
 # for missiles wants to hear "take cover" and "all clear" too.

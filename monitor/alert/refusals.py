@@ -14,8 +14,18 @@ class Refusals:
     """How long a message has been refused while the sink took those of others."""
 
     since: float | None = None
+    asked: float | None = None
     last: float = float("inf")
     times: int = 0
+
+    def due(self, now: float) -> bool:
+        """Return whether it is time to see if the sink takes something else."""
+        if self.asked is None:
+            self.asked = now
+        if now - self.asked < GIVE_UP.total_seconds():
+            return False
+        self.asked = now
+        return True
 
     def hopeless(self, failure: Transient, now: float, took: float) -> bool:
         """

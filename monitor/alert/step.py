@@ -7,6 +7,18 @@ from monitor.item import SEVERITIES, Delivery, Envelope
 
 Action = Literal["send", "edit", "ring", "suppress", "done"]
 ALARMING = ("danger", "alarm", "impact", "casualties")
+AND = "\n"  # between the ids of messages that tell of one post
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Which message was taken, and a digest of the address it lies at."""
+
+    message: str = ""
+    address: str = ""
+
+
+NO_RECEIPT = Receipt()
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,8 +148,8 @@ def _prepare(base: sqlite3.Connection, path: Path) -> None:
     if version(base) < VERSION:
         raise Damaged(
             path,
-            f"it is of schema {version(base)}, made by an older program; have it"
-            " rebuilt, which loses nothing",
+            f"it is of schema {version(base)}, made by an older program; `monitor run`"
+            " rebuilds it by itself, which loses nothing",
         )
     if version(base) > VERSION:
         raise Unavailable(
