@@ -258,7 +258,8 @@ def test_every_value_is_found_where_it_stands(value: Any, flow: bool | None) -> 
 
     for path, scalar in ways(value):
         mark = document.at(path)
-        assert document.text.splitlines()[mark.line - 1][mark.column - 1 :].startswith(scalar)
+        line = document.text.splitlines()[mark.line - 1]
+        assert line[mark.column - 1 :].startswith(scalar)
 
 
 @given(st.text())
