@@ -21,7 +21,6 @@ depth; so a page that is nested without measure is refused before it is parsed.
 import base64
 import binascii
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -29,6 +28,7 @@ from functools import lru_cache
 import msgspec
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
+from monitor.collect.telegram_nesting import refuse_excess
 from monitor.collect.text import line_of_html, text_of_html
 from monitor.errors import Rejected
 from monitor.item import Item, Media, MediaKind
@@ -69,20 +69,10 @@ SMALL = 200_000  # bytes
 FEW = 2_500  # tags
 LARGEST = 2 * 1024 * 1024  # bytes of a page that is read
 DEEPEST = 256  # elements around one that tells something
-OPEN = 1_000  # tags at a time; 100,000 take 23 s
-# Of those that HTML opens again in each paragraph: 2,000 in 2,000 fill the memory.
-OPEN_AGAIN = 16
-FORMATTING = frozenset(
-    b"a b big code em font i nobr s small strike strong tt u".split()
-)
 
 _POST = re.compile(r"([A-Za-z0-9_]{1,64})/([0-9]{1,15})")
 _PART = re.compile(r"/([0-9]{1,15})\?(?:[^#]*&)?single\b")
 _LINK = re.compile(r"//[^/]+/([A-Za-z0-9_]{1,64})/([0-9]{1,15})\b")
-_TAG = re.compile(
-    rb"<(/?)(?!(?:br|circle|hr|img|input|link|meta|path|source|use|wbr)\b)"
-    rb"([a-zA-Z][\w-]*)"
-)
 _PICTURE = re.compile(r"url\(\s*['\"]?([^'\")]+)")
 
 
@@ -178,28 +168,11 @@ def read_page(body: bytes, *, source: str, received: datetime) -> Page:
 def _parsed(body: bytes) -> LexborHTMLParser:
     if len(body) > LARGEST:
         raise Rejected(f"a page of {len(body):,} bytes is none of a channel")
-    if not is_usual(body):
-        _refuse_excess(body)
+    refuse_excess(body)
     try:
         return LexborHTMLParser(body)
     except SelectolaxError:  # there is not enough memory
         raise Rejected("the page cannot be parsed") from None
-
-
-def _refuse_excess(body: bytes) -> None:
-    """Raise Rejected where a parser would need minutes instead of a moment."""
-    opened: Counter[bytes] = Counter()
-    depth = again = 0
-    for tag in _TAG.finditer(body):
-        closing, name = tag.groups()
-        if closing and not opened[name]:
-            continue
-        step = -1 if closing else 1
-        opened[name] += step
-        depth += step
-        again += step if name in FORMATTING else 0
-        if depth > OPEN or again > OPEN_AGAIN:
-            raise Rejected("the page is nested without measure")
 
 
 @dataclass(slots=True)
