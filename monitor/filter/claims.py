@@ -65,6 +65,7 @@ LATER = _begun(  # anywhere in its clause
     " оголошують затрим перенес відклад tomorrow delayed postponed оголосить"
     " дамо окремо додатково пізніше згодом separate later follow possibl"
     " expected shortly прозвучит последует ожида очіку"
+    " ждут ждали обеща обіця"
 )
 UNREAL = _folded("бы б ли чи би")
 MISTAKEN = _begun(
@@ -82,7 +83,7 @@ DISBELIEVED = (_folded("не"), _begun("верьте верь доверяй в�
 CANCELLED = _begun(
     "отмен отмін скасов скасув відмін снят снима знят cancel withdrawn revers rescind"
 )
-SUPERSEDED = _begun("сменил сменяе смени змінив змінює")  # by another alarm
+SUPERSEDED = _begun("сменил сменяе смени перешел змінив змінює")  # by another alarm
 PRIOR = _begun(  # not "прошла": that is how a danger ends
     "прошлог прошлой прошлый прошлым прошлых прошлую предыдущ прежн вчераш позавчер"
     " минулог минулої минулій попередньо попередні previous yesterday"

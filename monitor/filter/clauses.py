@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from math import inf
 from typing import NamedTuple
 
+from monitor.filter.agree import agree
 from monitor.filter.fold import folded_words
 from monitor.filter.words import Words
 
@@ -78,6 +79,7 @@ AFTERMATH = _begun(  # what came of it before it was called off
 )
 AFTER = _folded("после от при во время вследствие після під час after from during")
 CONTRAST = _folded("но однако а але проте but however зато however хотя тогда")
+HEED = _begun("приготов готов внима будьте бдит остор следи жд уваг чека")
 INSERTED = _begun(
     "объявленн введенн действовавш котор начавш оголошен введен раніш announced which"
     " declared issued"
@@ -163,9 +165,13 @@ class Clauses:
         words = self.inside(clause)
         return not AFTER.isdisjoint(words) or starts_like(words, AFTERMATH)
 
-    def is_parted(self, clause: Clause) -> bool:
-        """Whether a colon or a dash parts *clause* in two: "Белгород - РО"."""
-        return self._parts(clause.first, clause.last) > 0
+    def is_bare(self, first: int, last: int) -> bool:
+        """Whether words may be of a list: not so "Белгород - РО", "Курск ждёт"."""
+        first += self.words[first] == b"-"  # a mark before an item
+        words = self.words[first : last + 1]
+        told = starts_like(words, HEED) or not (NOT | NOT_SO).isdisjoint(words)
+        opposed = words[:1] == [] or words[0] in CONTRAST or self._parts(first, last)
+        return not (told or opposed)
 
     def is_past(self, clause: Clause) -> bool:
         """Whether *clause* speaks of what is over."""
@@ -251,20 +257,22 @@ class Clauses:
 
     def joins(self, thing: tuple[int, int], fate: tuple[int, int]) -> bool:
         """
-        Whether a fate is that of the thing, in spite of a colon or a dash between.
+        Whether a fate is that of the thing: they agree, and no colon parts them.
 
         So in "опасность БПЛА: снята", not in "отменили концерт: угроза атаки" or in
         "угроза атаки: концерт отменён", where the colon gives a reason.
         """
+        next_ = self.words[fate[1] + 1] if fate[1] < self.at(fate[0]).last else b""
+        open_ = next_ not in TIMES and not next_.isdigit()
+        if not agree(self.words[thing[1]], self.words[fate[0]], open_=open_):
+            return False
         if fate[0] < thing[0]:
             return not self._parts(fate[1], thing[0])
         part = self._parts(thing[1], fate[0])
         if not part:
             return True
-        next_ = self.words[fate[1] + 1] if fate[1] < self.at(fate[0]).last else b""
         own = self.words[part : fate[0]]
-        said = not own or own[0] in TIMES
-        return said and (next_ in TIMES or next_.isdigit())
+        return not open_ and (not own or own[0] in TIMES)
 
     def _parts(self, first: int, last: int) -> int:
         """Return the word after the colon or dash between two words, 0 if none."""

@@ -36,7 +36,6 @@ AWAIT = tuple(folded_words("ждем ждать ждите сидим чекає
 KINDS = tuple(folded_words("беспилотн ракетн авиац воздушн безпілотн повітрян"))
 STOPS = frozenset(".!?:;")
 ENDING = frozenset(".! ")  # of a sentence that another follows in its line
-HEED = tuple(folded_words("приготов готов внима будьте бдит остор следи жд уваг чека"))
 
 
 class Verdict:
@@ -164,18 +163,17 @@ class Verdict:
         found: set[str] = set()
         for clear in self._of("clear"):
             clause = self.clauses.at(clear.first)
-            own = self._among(self.places, clause.first, clause.last)
-            if not own:
-                own = self._beside(self.places, clause)
-            else:
-                own |= self._enumerated(clear, clause)
+            own = self._enumerated(clear, clause) or self._beside(self.places, clause)
+            heads = ":" in self.clauses.gap(clause.sentence)
+            if not own and not heads:
+                return frozenset()
+            below = clause.sentence + 1
+            while below in self._placed and self._is_list_item(below):
+                own |= self._placed[below]
+                below += 1
             if not own:
                 return frozenset()
             found |= own
-            below = clause.sentence + 1
-            while below in self._placed and self._is_list_item(below):
-                found |= self._placed[below]
-                below += 1
         return frozenset(found)
 
     def _enumerated(self, clear: Claim, clause: Clause) -> frozenset[str]:
@@ -197,14 +195,14 @@ class Verdict:
 
     def _goes_along(self, clause: Clause) -> bool:
         """Whether a clause claims nothing, and tells nothing else: "Курск - РО"."""
-        return clause not in self._claiming and not self.clauses.is_parted(clause)
+        return clause not in self._claiming and self.clauses.is_bare(*clause[:2])
 
     def _is_list_item(self, sentence: int) -> bool:
         """Whether a line says little more than a place, and bids it do nothing."""
-        words = self.clauses.whole(sentence)
+        first, last = self.clauses.sentence(sentence)
         alone = not ENDING.issuperset(self.clauses.gap(sentence - 1))
-        short = len(words) <= ITEM and sentence not in self._claiming_sentences
-        return alone and short and not starts_like(words, HEED)
+        short = last - first < ITEM and sentence not in self._claiming_sentences
+        return alone and short and self.clauses.is_bare(first, last)
 
     def _goes_on(self, clear: Sequence[Claim]) -> bool:
         """Whether something lasts, although nobody warns of it in so many words."""
