@@ -7,7 +7,9 @@ clause, so a text is cut into clauses first.  A comma ends a clause, unless what
 follows it is only inserted: "угроза, объявленная утром, снята".
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from functools import cached_property
 from math import inf
 from typing import NamedTuple
 
@@ -275,14 +277,22 @@ class Clauses:
         return not open_ and (not own or own[0] in TIMES)
 
     def _parts(self, first: int, last: int) -> int:
-        """Return the word after the colon or dash between two words, 0 if none."""
-        for index in range(last, first, -1):
-            gap = self._text.gap(index)
-            if not DASHES.isdisjoint(gap) or self.words[index - 1] == b"-":
-                return index
-            if ":" in gap and not (gap == ":" and self.words[index].isdigit()):
-                return index
-        return 0
+        """Return the word after the last colon or dash between two, 0 if none."""
+        before = bisect_right(self._parted, last)
+        index = self._parted[before - 1] if before else 0
+        return index if index > first else 0
+
+    @cached_property
+    def _parted(self) -> list[int]:
+        """The words before which a colon or a dash stands; a clock has none."""
+        return [i for i in range(1, len(self.words)) if self._has_part(i)]
+
+    def _has_part(self, index: int) -> bool:
+        gap = self._text.gap(index)
+        if gap == " ":
+            return self.words[index - 1] == b"-"
+        colon = ":" in gap and not (gap == ":" and self.words[index].isdigit())
+        return colon or not DASHES.isdisjoint(gap) or self.words[index - 1] == b"-"
 
     def condition(self, sentence: int) -> float:
         """Return where a sentence begins to suppose; infinity if it does not."""
