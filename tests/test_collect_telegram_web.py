@@ -382,9 +382,10 @@ async def test_nothing_waits_while_a_large_page_is_read() -> None:
     """A page that takes its time is read beside everything else."""
     channel = Channel(posts={n: text("<b>x</b>" * 4000) for n in range(1, 21)})
     page = channel.page()
-    waits = []
+    waits: list[float] = []
     async with reading(lambda _: Response(200, page)) as reader:
-        for _ in range(3):  # the machine may be busy with something else
+        # The machine may be busy with something else, but not all the time.
+        while len(waits) < 10 and min(waits, default=1) >= 0.05:
             read = asyncio.create_task(reader.items())
             waits.append(await longest_wait(read))
             assert 20 == len(await read)
