@@ -107,6 +107,18 @@ def test_a_home_of_a_district_meets_a_rule_of_its_region() -> None:
     assert match.rules == ("country", "region")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["В Шебекино сработала ПВО", "В Шебекино отработала ПВО", "Шебекино: сбит БПЛА"],
+)
+def test_air_defence_that_has_fired_matters(text: str) -> None:
+    """Who asks for the dangers of Belgorod is told that it has fired there."""
+    match = shipped().judge(post(text), origin())
+
+    assert match is not None
+    assert "belgorod-danger" in match.rules
+
+
 OBLASTS = {
     "Вінницька": "05", "Волинська": "07", "Луганська": "09", "Дніпропетровська": "12",
     "Донецька": "14", "Житомирська": "18", "Закарпатська": "21", "Запорізька": "23",
