@@ -110,5 +110,5 @@ def test_an_account_has_one_lock_that_does_not_show_it() -> None:
     token = "123456:a-bot-of-tests"
 
     assert lock_of(Secret(token)) == lock_of(Secret(token))
-    assert lock_of(Secret(token)) != lock_of(Secret("another"))
+    assert lock_of(Secret(token)) != lock_of(Secret("654321:another-bot-of-tests"))
     assert token not in str(lock_of(Secret(token)))
