@@ -24,12 +24,11 @@ from monitor.clock import SystemClock
 from monitor.daemon import Daemon
 from monitor.demo import Channel, Expect, Feed, Head, Record, Recording
 from monitor.demo.world import World
-from monitor.stream import Server, Stream
 from tests.botapi import BotApi, bot_api
+from tests.onlookers import LOOK, met
 
 BEGIN = datetime(2023, 5, 22, 9, 0, tzinfo=UTC)
 bots = itertools.count(os.getpid() * 100)  # a token is in use only once on a machine
-LOOK = 0.02  # seconds between two looks at what is awaited
 SPEED = 30.0  # a post a second in the recording is thirty a second here
 NOTHING = Expect(alert=False, signal="none")
 
@@ -173,7 +172,7 @@ async def test_the_right_people_are_told_once_and_in_order(tmp_path: Path) -> No
         settings = config.load(configured(tmp_path, world, api), BEGIN.date())
         daemon = Daemon(settings, SystemClock())
         running = asyncio.create_task(daemon.run())
-        await met(tmp_path / "state")
+        await first_reads(tmp_path / "state")
         world.start()
         await until(lambda: running.done() or (world.finished and complete(plan, api)))
         daemon.stop()
@@ -195,7 +194,7 @@ async def test_a_kill_in_the_middle_loses_nothing(tmp_path: Path) -> None:
         file = configured(tmp_path, world, api)
         process = await _started(file)
         try:
-            await met(tmp_path / "state")
+            await first_reads(tmp_path / "state")
             world.start()
             for share in (10, 30):
                 await until(lambda share=share: len(api.log) >= share)  # type: ignore[misc]
@@ -227,12 +226,8 @@ async def _started(file: Path) -> asyncio.subprocess.Process:
     )
 
 
-async def met(state: Path) -> None:
-    """Wait until the daemon of this state has read each source for the first time."""
+async def first_reads(state: Path) -> None:
+    """Wait until both sources have been read for the first time."""
     async with asyncio.timeout(30):
-        while not (url := await Server.running_url(state)):
-            await asyncio.sleep(LOOK)
-        stream = await Stream.connect(url, "onlooker")
-        while not (await stream.cursor("channel") and await stream.cursor("feed")):
-            await asyncio.sleep(LOOK)
+        stream = await met(state, ["channel", "feed"])
         await stream.aclose()

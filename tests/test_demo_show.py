@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.config import Settings
 from monitor.daemon import Daemon
 from monitor.demo import Recording, recording
 from monitor.demo.show import EVER, configure, surprises
 from monitor.demo.world import World
-from monitor.stream import Server, Stream
+from monitor.stream import Stream
 from monitor.stream.archive import Archive
-
-LOOK = 0.05
+from tests.onlookers import LOOK, met
 
 
 def chapters(told: Recording) -> Iterator[tuple[datetime, int]]:
@@ -38,17 +36,6 @@ def chapters(told: Recording) -> Iterator[tuple[datetime, int]]:
     yield last, items
 
 
-async def met(settings: Settings) -> Stream:
-    """Return a look into the stream, once every source has been read."""
-    while not (url := await Server.running_url(settings.state)):
-        await asyncio.sleep(LOOK)
-    stream = await Stream.connect(url, "onlooker")
-    names = [source.origin.source for source in settings.sources]
-    while not all([await stream.cursor(name) for name in names]):
-        await asyncio.sleep(LOOK)
-    return stream
-
-
 async def drained(stream: Stream) -> bool:
     """Return whether nothing is on its way."""
     return not any(depth.pending or depth.lag for depth in await stream.depths())
@@ -65,7 +52,8 @@ async def test_everything_comes_out_as_the_recording_says(tmp_path: Path) -> Non
             daemon = Daemon(settings, SystemClock())
             running = asyncio.create_task(daemon.run())
             async with asyncio.timeout(60):
-                stream = await met(settings)
+                names = [source.origin.source for source in settings.sources]
+                stream = await met(settings.state, names)
                 world.start()
                 with Archive(settings.state / "archive") as archive:
                     for moment, count in chapters(told):

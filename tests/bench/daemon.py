@@ -19,15 +19,14 @@ from monitor.config import Settings
 from monitor.daemon import Daemon
 from monitor.demo import Channel, Expect, Feed, Head, Record, Recording
 from monitor.demo.world import World
-from monitor.stream import Server, Stream
 from monitor.web import Web
+from tests.onlookers import LOOK, met
 
 BEGIN = datetime(2023, 5, 22, 9, 0, tzinfo=UTC)
 BURST = 50, 12  # posts a second, and for how many seconds
 ALONE = 2, 15  # so slowly that no post has to wait for another
 EVERY = 200  # ms, the poll interval
 IDLE = 10  # seconds that the idle daemon is watched
-LOOK = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,8 @@ async def _latency(
         settings = replace(_settings(folder, world.url), sinks=(watch,))
         daemon = Daemon(settings, clock)
         running = asyncio.create_task(daemon.run())
-        await _met(settings.state)
+        stream = await met(settings.state, ["channel"])
+        await stream.aclose()
         world.start()
         started = time.time()
         while len(watch.took) < count and not running.done():
@@ -138,15 +138,6 @@ def _settings(folder: Path, url: str) -> Settings:
         "utf-8",
     )
     return config.load(file, BEGIN.date())
-
-
-async def _met(state: Path) -> None:
-    while not (url := await Server.running_url(state)):
-        await asyncio.sleep(LOOK)
-    stream = await Stream.connect(url, "onlooker")
-    while not await stream.cursor("channel"):
-        await asyncio.sleep(LOOK)
-    await stream.aclose()
 
 
 async def _resting(folder: Path) -> dict[str, float]:
