@@ -34,7 +34,7 @@
 # POST is source/id.  Nothing here is trimmed by length: see scripts/trim.lua.
 
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Self, overload
@@ -94,6 +94,11 @@ BLOCK = timedelta(seconds=2)
 CLOCK: Final = SystemClock()
 
 
+def _fresh() -> str:
+    """Return a name that no other database has."""
+    return secrets.token_hex(8)
+
+
 class Stream:
     """
     The streams and all progress, in one Redis.
@@ -110,8 +115,15 @@ class Stream:
         facts: What is to be known of the server, judged when it was connected.
     """
 
-    def __init__(
-        self, door: Door, owner: str, clock: Clock, epoch: str, facts: Sequence[Fact]
+    def __init__(  # noqa: PLR0913 - what `behind` has found out
+        self,
+        door: Door,
+        owner: str,
+        clock: Clock,
+        *,
+        epoch: str,
+        facts: Sequence[Fact],
+        fresh: Callable[[], str],
     ) -> None:
         """Use `Stream.connect`, which looks whether the server is fit."""
         self.owner = owner
@@ -119,6 +131,7 @@ class Stream:
         self.facts = tuple(facts)
         self._door = door
         self._clock = clock
+        self._fresh = fresh
 
     @classmethod
     async def connect(
@@ -147,13 +160,32 @@ class Stream:
         async with AsyncExitStack() as undo:
             door = Door(url, prefix)
             undo.push_async_callback(door.aclose)
-            facts = await examine(door)
-            _refuse(facts)
-            queues: list[Queue[Any]] = [*QUEUES, *map(outbox, sinks)]
-            await make_groups(door, [(q, group) for q in queues for group in q.groups])
-            epoch = await notes.epoch(door, secrets.token_hex(8))
+            stream = await cls.behind(door, owner, sinks=sinks, clock=clock)
             undo.pop_all()
-        return cls(door, owner, clock, epoch, facts)
+        return stream
+
+    @classmethod
+    async def behind(
+        cls,
+        door: Door,
+        owner: str,
+        *,
+        sinks: Iterable[str] = (),
+        clock: Clock = CLOCK,
+        fresh: Callable[[], str] = _fresh,
+    ) -> Self:
+        """
+        Return the stream in the server behind *door*; see `connect`.
+
+        Args:
+            fresh: Names a database that has no name yet.
+        """
+        facts = await examine(door)
+        _refuse(facts)
+        queues: list[Queue[Any]] = [*QUEUES, *map(outbox, sinks)]
+        await make_groups(door, [(q, group) for q in queues for group in q.groups])
+        epoch = await notes.epoch(door, fresh())
+        return cls(door, owner, clock, epoch=epoch, facts=facts, fresh=fresh)
 
     # What a stage commits
 
@@ -372,7 +404,7 @@ class Stream:
         If it was, all progress is lost, and `epoch` is that of the new one.
         """
         before = self.epoch
-        self.epoch = await notes.epoch(self._door, secrets.token_hex(8))
+        self.epoch = await notes.epoch(self._door, self._fresh())
         return self.epoch != before
 
     async def depths(self) -> list[Depth]:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import hiredis
 from redis import exceptions
@@ -58,23 +58,70 @@ class Script:
         self.hash = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
-class Door:
-    """
-    Commands and scripts, each sent once, over as many connections as are in use.
+class Wire(Protocol):
+    """What carries a command to a server, once, and its answer back."""
 
-    Attributes:
-        prefix: What the names of all keys begin with.
-    """
+    async def exchange(self, command: Sequence[Argument]) -> Any:
+        """
+        Send one command, and return the plain answer.
 
-    def __init__(self, url: str, prefix: str) -> None:
+        Raises:
+            RedisError: Of redis-py: the server refused it, or the line broke, and then
+                the command may have been applied or not.
+        """
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+
+
+class Line:
+    """Connections to a server, as many as are in use at a time."""
+
+    def __init__(self, url: str) -> None:
         """
         Prepare for the server at *url*; nothing is dialled yet.
 
         Raises:
             Misconfigured: It is no address of a Redis server.
         """
-        self.prefix = prefix
         self._pool: ConnectionPool = ConnectionPool(**_options(url))
+
+    async def exchange(self, command: Sequence[Argument]) -> Any:
+        """Send one command, and return the plain answer; see `Wire`."""
+        # redis-py packs in Python here; hiredis does so nine times cheaper.  Its types
+        # say a tuple of one.
+        packed = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
+        # In redis-py this is behind a decorator without types.
+        connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        try:
+            await connection.send_packed_command(packed, check_health=False)
+            return await connection.read_response()
+        finally:
+            # One that was broken off in between was closed by redis-py.
+            await self._pool.release(connection)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._pool.disconnect()
+
+
+class Door:
+    """
+    Commands and scripts, each sent once, and what comes of it.
+
+    Attributes:
+        prefix: What the names of all keys begin with.
+    """
+
+    def __init__(self, to: str | Wire, prefix: str) -> None:
+        """
+        Prepare for the server at an address, or behind a wire; nothing is dialled yet.
+
+        Raises:
+            Misconfigured: It is no address of a Redis server.
+        """
+        self.prefix = prefix
+        self._wire: Wire = Line(to) if isinstance(to, str) else to
 
     def key(self, name: str) -> str:
         """Return the full name of a key."""
@@ -115,29 +162,16 @@ class Door:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._pool.disconnect()
+        await self._wire.aclose()
 
     async def _exchange(self, command: Sequence[Argument], patience: float) -> Any:
-        # redis-py packs in Python here; hiredis does so nine times cheaper.  Its types
-        # say a tuple of one.
-        packed = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
         try:
             async with asyncio.timeout(patience):
-                connection = await self._connection()
-                try:
-                    await connection.send_packed_command(packed, check_health=False)
-                    return await connection.read_response()
-                finally:
-                    # One that was broken off in between was closed by redis-py.
-                    await self._pool.release(connection)
+                return await self._wire.exchange(command)
         except TimeoutError:
             raise exceptions.ConnectionError(
                 f"no answer within {patience:g} s"
             ) from None
-
-    async def _connection(self) -> Any:
-        # In redis-py this is behind a decorator without types.
-        return await self._pool.get_connection()  # type: ignore[no-untyped-call]
 
 
 def judged(error: RedisError) -> Away | Unavailable:
