@@ -1,0 +1,1 @@
+"""The program in a simulated world: its time, its store, its faults."""
