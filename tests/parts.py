@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from monitor import log
-from monitor.alert import Alert, Pace
+from monitor.alert import NOT_RECOGNISED, Alert, Pace, Repeats
 from monitor.collect import Batch
 from monitor.filter import Filter, PlaceEntry, Rule, TopicEntry
 from monitor.item import Change, Item, Origin
@@ -80,6 +80,7 @@ class Told:
 
     name: str = "chat"
     pace: Pace = field(default=Pace())
+    repeats: Repeats = NOT_RECOGNISED
     log: list[tuple[str, str]] = field(default_factory=list)
     begun: list[tuple[str, str]] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from monitor.addresses import PARKED
-from monitor.alert import Alert, Pace, Subscriber
+from monitor.alert import NOT_RECOGNISED, Alert, Pace, Repeats, Subscriber
 from monitor.alert.step import Step, step
 from monitor.deliver import LONGEST_WAIT, TRIES, Courier, Lane
 from monitor.errors import Gone, Moved, Rejected, Transient
@@ -55,6 +55,7 @@ class Scripted:
 
     name: str = "chat"
     pace: Pace = field(default=Pace())
+    repeats: Repeats = NOT_RECOGNISED
     answers: dict[str, deque[Exception]] = field(default_factory=dict)
     log: list[tuple[str, str, str, str]] = field(default_factory=list)
     hanging: set[str] = field(default_factory=set)
@@ -254,7 +255,7 @@ async def test_a_dead_letter_that_is_put_back_is_tried_again(
         assert [] == await stream.dead()
         assert 1 == sum(to == "bob@" for _, to, _, _ in at.sink.log)
         assert "delivered" == (await at.outcome("1", "ann")).outcome
-        assert "" == await stream.parked("chat", "ann")
+        assert "" == await stream.directory.parked("chat", "ann")
 
 
 async def test_a_closed_address_is_parked(stream: Stream, clock: FakeClock) -> None:
@@ -427,7 +428,7 @@ async def test_a_parked_address_is_tried_again(
 
             outcomes = [(await at.outcome(id_, "ann")).outcome for id_ in "1234"]
     assert ["dead", "suppressed", "dead", "delivered"] == outcomes
-    assert "" == await stream.parked("chat", "ann")
+    assert "" == await stream.directory.parked("chat", "ann")
     assert ["address_parked", "address_parked", "address_open_again"] == events(
         lines, "address_parked", "address_open_again"
     )
@@ -466,7 +467,7 @@ async def test_a_sink_that_refuses_us_is_told_until_it_takes_us(
             await at.work()
 
     assert 2 == len(events(lines, "sink_refused_us"))
-    assert {} == await stream.held()  # a new token is to be tried at once
+    assert {} == await stream.directory.held()  # a new token is to be tried at once
 
 
 async def test_nothing_is_sent_that_may_be_another_ones(

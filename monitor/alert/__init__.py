@@ -10,19 +10,30 @@ conformance tests run over the table.
 from collections.abc import Mapping
 
 from monitor.alert.console import Console
-from monitor.alert.sink import Alert, Pace, Sink, Window
+from monitor.alert.sink import (
+    NOT_RECOGNISED,
+    Alert,
+    Pace,
+    Repeats,
+    Sink,
+    Window,
+    message_key,
+)
 from monitor.alert.subscriber import Subscriber
 from monitor.alert.telegram import Telegram
 
 __all__ = [
+    "NOT_RECOGNISED",
     "SINKS",
     "Alert",
     "Console",
     "Pace",
+    "Repeats",
     "Sink",
     "Subscriber",
     "Telegram",
     "Window",
+    "message_key",
 ]
 
 SINKS: Mapping[str, type[Sink]] = {

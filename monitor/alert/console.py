@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from monitor.alert.compose import (
     correction,
@@ -20,7 +20,7 @@ from monitor.alert.compose import (
     voice,
 )
 from monitor.alert.inert import line, link
-from monitor.alert.sink import Alert, Pace
+from monitor.alert.sink import NOT_RECOGNISED, Alert, Pace, Repeats
 from monitor.alert.words import SAY
 from monitor.errors import Gone, Transient
 from monitor.item import Match
@@ -44,6 +44,8 @@ class Console:
             says otherwise, and elsewhere if FORCE_COLOR does.
         stream: Where to print, instead of the standard output.
     """
+
+    repeats: ClassVar[Repeats] = NOT_RECOGNISED
 
     name: str
     color: bool | None = None

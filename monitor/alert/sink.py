@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import blake2b
 from typing import Protocol
 
 from monitor.item import Match, Origin
@@ -20,12 +21,62 @@ class Alert:
         was: The match that this one corrects, if its post was alerted before.
         names: What the places around are called, by id; those left out are shown
             by no name.
+        key: Names this message, the same however often it is tried; see
+            `message_key`.  A sink whose service recognises repeats passes it on.
     """
 
     match: Match
     origin: Origin
     was: Match | None = None
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """
+    How a service recognises a message that it has taken before.
+
+    When an acceptance was not recorded, for the answer was lost or we died, the
+    message is sent once more with the same `Alert.key`.  A service that is told the
+    key shows it once; any other shows one copy more for each such acceptance.
+
+    Attributes:
+        by: What carries the key: ``webhook-id`` of a webhook, ``txnId`` in the path
+            of Matrix, ``Message-ID`` of e-mail, ``random_id`` of MTProto (the key's
+            first 8 bytes).  Empty where the service has nothing of the kind, as the
+            Bot API of Telegram.
+    """
+
+    by: str = ""
+
+    @property
+    def recognised(self) -> bool:
+        """Whether a repeat is shown to nobody."""
+        return bool(self.by)
+
+
+NOT_RECOGNISED = Repeats()
+
+
+def message_key(instance: str, item: str, subscriber: str, part: str = "") -> str:
+    """
+    Return what names one message: 32 hexadecimal digits, for ever the same.
+
+    Retries, restarts and another process come to the same; another version of the
+    item, another recipient and another *part* do not.  Whoever reads it learns
+    nothing of the subscriber, since *instance* is known to nobody else.
+
+    Args:
+        item: Key of the item, ``source/id/version``.
+        part: What tells two messages of one version to one recipient apart, such as
+            an edit and what rings beside it.
+    """
+    key = blake2b(key=instance.encode()[:64], digest_size=16)
+    for text in (item, subscriber, part):
+        raw = text.encode("utf-8", "surrogatepass")
+        key.update(len(raw).to_bytes(4, "big") + raw)  # "a", "bc" is not "ab", "c"
+    return key.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +123,10 @@ class Sink(Protocol):
     @property
     def pace(self) -> Pace:
         """How fast it may be fed."""
+
+    @property
+    def repeats(self) -> Repeats:
+        """How its service recognises a message that is sent again."""
 
     async def send(self, alert: Alert, to: str, web: Web) -> str:
         """

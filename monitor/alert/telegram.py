@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from monitor.alert.compose import LIMIT, html, plain
 from monitor.alert.inert import cut, line, still
-from monitor.alert.sink import Alert, Pace, Window
+from monitor.alert.sink import NOT_RECOGNISED, Alert, Pace, Repeats, Window
 from monitor.errors import Failure, Gone, Moved, Rejected, Transient
 from monitor.secret import Secret, redact
 from monitor.web import Web
@@ -71,6 +71,8 @@ class Telegram:
         open: Anyone may subscribe in chat.
         tg_time: Show times in each reader's own zone (Bot API 10).
     """
+
+    repeats: ClassVar[Repeats] = NOT_RECOGNISED
 
     name: str
     token: Secret

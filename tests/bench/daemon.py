@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import quantiles
 
 from monitor import config, log
-from monitor.alert import Alert, Pace
+from monitor.alert import NOT_RECOGNISED, Alert, Pace, Repeats
 from monitor.clock import SystemClock
 from monitor.config import Settings
 from monitor.daemon import Daemon
@@ -35,6 +35,7 @@ class Stopwatch:
 
     name: str = "console"
     pace: Pace = field(default=Pace())
+    repeats: Repeats = NOT_RECOGNISED
     took: list[tuple[int, float, float]] = field(default_factory=list)
 
     async def send(self, alert: Alert, to: str, web: Web) -> str:
