@@ -11,19 +11,16 @@ the paths of some of them lies a bot's token.
 """
 
 import asyncio
-import functools
 import json
 import logging
 import os
 import ssl
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpcore
 import httpx
 
 from monitor import __version__, answer
@@ -31,6 +28,7 @@ from monitor.answer import LARGEST, REDIRECTED, Body
 from monitor.clock import Clock
 from monitor.errors import Failure, Rejected, Transient
 from monitor.guard import Guard, Network, Resolve, look_up
+from monitor.pools import Pools, usual_authorities
 from monitor.turns import Turns
 
 __all__ = ["Answer", "Network", "Web", "encode_json"]
@@ -45,7 +43,6 @@ BREATH = 64  # parts of a body after which the other tasks have their turn
 REDIRECTS = 5
 LONGEST_URL = 8000  # characters, as RFC 9110 wants of all; 60,000 take 0.2 s to read
 POSTS_PER_HOST = 8  # connections; httpx looks at each of them for each request
-POOLS = 256  # hosts that keep an idle connection; 1024 open files are a usual limit
 KEEP_ALIVE_GET = 50.0  # seconds; servers often close at 60 or 75
 KEEP_ALIVE_POST = 5.0  # one closed under a post leaves its outcome unknown
 
@@ -109,10 +106,10 @@ class Web:
         self._deadline = deadline.total_seconds()
         self._turns = Turns(clock, pace)
         guard = Guard(clock, allow=allow, resolve=resolve)
-        trust = tls or _usual_authorities()
+        trust = tls or usual_authorities()
         # Two, as a host may be read by http and by https, one at a time.
-        self._getting = _Pools(guard, trust, 2, KEEP_ALIVE_GET)
-        self._posting = _Pools(guard, trust, POSTS_PER_HOST, KEEP_ALIVE_POST)
+        self._getting = Pools(guard, trust, 2, KEEP_ALIVE_GET)
+        self._posting = Pools(guard, trust, POSTS_PER_HOST, KEEP_ALIVE_POST)
 
     async def get(
         self, url: str, *, headers: Mapping[str, str] | None = None, follow: bool = True
@@ -373,72 +370,3 @@ async def _read_any(response: httpx.Response, host: str) -> bytes:
     with suppress(Rejected):
         return await _read(response, host)
     return b""
-
-
-# By which way
-
-
-@functools.cache
-def _usual_authorities() -> ssl.SSLContext:
-    """Return those of Mozilla's list; reading it takes 25 ms, so it is read once."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
-@dataclass(slots=True)
-class _Pool:
-    transport: httpx.AsyncHTTPTransport
-    users: int = 0
-
-
-class _Pools:
-    """
-    Connections that are kept for the next request, in one small pool a host.
-
-    In a common pool each request would look at the connections of all hosts, and a
-    few slow hosts could take every place in it.
-    """
-
-    def __init__(
-        self, guard: Guard, trust: ssl.SSLContext, connections: int, keep_alive: float
-    ) -> None:
-        self._guard = guard
-        self._trust = trust
-        self._connections = connections
-        self._keep_alive = keep_alive
-        self._pools: OrderedDict[str, _Pool] = OrderedDict()
-
-    @asynccontextmanager
-    async def of(self, host: str) -> AsyncIterator[httpx.AsyncHTTPTransport]:
-        """Keep the pool of *host* open while the block runs, or longer."""
-        if host not in self._pools:
-            self._pools[host] = _Pool(self._transport())
-        pool = self._pools[host]
-        self._pools.move_to_end(host)
-        pool.users += 1
-        try:
-            yield pool.transport
-        finally:
-            pool.users -= 1
-            await self._close_the_least_used()
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        while self._pools:
-            _, pool = self._pools.popitem()
-            await pool.transport.aclose()
-
-    def _transport(self) -> httpx.AsyncHTTPTransport:
-        transport = httpx.AsyncHTTPTransport(verify=self._trust, trust_env=False)
-        # httpx offers no way to hand in a network backend; its version is pinned.
-        transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001
-            ssl_context=self._trust,
-            max_connections=self._connections,
-            keepalive_expiry=self._keep_alive,
-            network_backend=self._guard,
-        )
-        return transport
-
-    async def _close_the_least_used(self) -> None:
-        idle = [host for host, pool in self._pools.items() if not pool.users]
-        for host in idle[: max(0, len(self._pools) - POOLS)]:
-            await self._pools.pop(host).transport.aclose()
