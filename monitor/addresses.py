@@ -29,18 +29,20 @@ class Addresses:
     async def current(self, address: str) -> str:
         """Return what *address* is called now."""
         if address not in self._moves:
-            self._moves[address] = await self._stream.moved(self._sink, address)
+            self._moves[address] = await self._stream.directory.moved(
+                self._sink, address
+            )
         return self._moves[address]
 
     async def moved(self, address: str, to: str) -> None:
         """Note that *address* is called *to* from now on."""
         self._moves.pop(address, None)
-        await self._stream.move(self._sink, address, to)
+        await self._stream.directory.move(self._sink, address, to)
 
     async def why_parked(self, name: str) -> str:
         """Return why nothing is sent to *name*; empty if something is."""
         if name not in self._closed:
-            self._closed[name] = await self._stream.parked(self._sink, name)
+            self._closed[name] = await self._stream.directory.parked(self._sink, name)
         return self._closed[name]
 
     def rests(self, name: str) -> bool:
@@ -51,14 +53,14 @@ class Addresses:
         """Note that the address of *name* is closed to us."""
         self._rest[name] = self._clock.monotonic() + PARKED.total_seconds()
         self._closed[name] = why
-        await self._stream.park(self._sink, name, why)
+        await self._stream.directory.park(self._sink, name, why)
 
     async def reopen(self, name: str) -> None:
         """Note that the address of *name* takes messages again."""
         self._rest.pop(name, None)
         self._closed[name] = ""
         with suppress(Transient):  # the message is out: to fail now would repeat it
-            await self._stream.unpark(self._sink, name)
+            await self._stream.directory.unpark(self._sink, name)
 
     async def hold(self, address: str, failure: Transient) -> None:
         """Let a restart not forget how long the sink asked us to wait."""
@@ -66,7 +68,7 @@ class Addresses:
             until = self._clock.now() + failure.retry_after
             whom = None if failure.everywhere else address
             with suppress(Transient):  # it is a courtesy, and Redis is away
-                await self._stream.hold(self._sink, whom, until)
+                await self._stream.directory.hold(self._sink, whom, until)
 
     def digest(self, address: str) -> str:
         """Return what stands for an address in the ledger, which must not show it."""

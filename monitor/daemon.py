@@ -125,7 +125,7 @@ class Daemon:
     def _filtering(self, stream: Stream) -> Stage:
         async def judge(entries: Sequence[Entry[Item]]) -> None:
             filter_, origins = self._settings.filter, self._origins
-            await pipeline.judge(entries, filter_, origins, stream)
+            await pipeline.judge(entries, filter_, origins, stream, self._clock)
 
         reader = stream.reader(ITEMS, "filter")
         return self._reading("filter", reader, stream, judge)

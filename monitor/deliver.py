@@ -164,7 +164,7 @@ class Courier:
     async def _recall(self) -> None:
         """Remember who asked us to wait, and until when, before we were started."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        for place, until in (await self._stream.held()).items():
+        for place, until in (await self._stream.directory.held()).items():
             sink, _, address = place.partition("/")
             if sink == self.sink.name:
                 left = (until - now).total_seconds()

@@ -30,6 +30,7 @@ MediaKind = Literal[
     "document", "sticker", "poll", "location", "other",
 ]  # fmt: skip
 Outcome = Literal["delivered", "edited", "suppressed", "dead"]
+What = Literal["filtered", "service", "part", "absent"]
 Span = tuple[int, int]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
@@ -161,6 +162,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         message: The sink's id of the message, by which it can be edited.
         address: A digest of where it lies; elsewhere the id means another message.
         why: For `suppressed` and `dead`, the reason; for the others, the rules.
+        repeats: Earlier sends of it whose end nobody knows: so many copies may lie
+            there as well, where the service does not recognise a repeat.
     """
 
     item: str
@@ -171,6 +174,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     address: str = ""
     why: str = ""
+    repeats: int = 0
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +188,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         newly: The recipients of a correction whom the new wording concerns, so that
             they are told even if the old one never reached them.
         again: An operator put it back after it had been set aside.
+        late: The post was found only long after it was published, when reading went on
+            after a loss or a long pause: it is no news of this moment.
     """
 
     match: Match
@@ -192,6 +198,29 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     was: Match | None = None
     newly: tuple[str, ...] = ()
     again: bool = False
+    late: bool = False
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Why an id of a source, or a version of a post, is not told of.
+
+    Attributes:
+        id: The source's own, as in an Item.
+        version: Of the post that was judged; 0 where there is no post.
+        what: `filtered`, no rule wants it; `service`, a message of the service itself,
+            such as a new title; `part` of an album, whose first part is the item;
+            `absent`, its neighbours were there and it was not.
+        why: For `filtered`, the rule that came nearest and what was missing; for
+            `part`, the id of the item.
+    """
+
+    source: str
+    id: str
+    version: int = 0
+    what: What
+    why: str = ""
+    at: datetime
 
 
 T = TypeVar("T", bound=msgspec.Struct)

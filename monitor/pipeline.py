@@ -19,10 +19,11 @@ A crash between two lines repeats the turn, and every commit may be repeated.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from monitor import log
 from monitor.alert import Subscriber
@@ -30,7 +31,7 @@ from monitor.alert.policy import Subscribers, plan
 from monitor.clock import Clock
 from monitor.collect import Source
 from monitor.filter import Filter
-from monitor.item import Delivery, Envelope, Item, Match, Origin, Reading
+from monitor.item import Delivery, Envelope, Item, Match, Note, Origin, Reading
 from monitor.stream import DELIVERIES, Accepted, Damaged, Entry, Stream
 from monitor.stream.archive import Archive
 from monitor.web import Web
@@ -54,22 +55,47 @@ class Brought:
     gap: bool = False
 
 
-async def collect(source: Source, stream: Stream, web: Web) -> Brought:
+LATE = timedelta(hours=1)  # not read for so long: what is found now is no news
+
+
+async def collect(
+    source: Source,
+    stream: Stream,
+    web: Web,
+    clock: Clock,
+    *,
+    mark: datetime | None = None,
+) -> Brought:
     """
     Read *source* once, and accept each batch as it comes.
 
-    The first batch of a new source is the past: it is marked as seen.
+    The first batch of a new source is the past: it is marked as seen.  After a pause in
+    reading, what was published long ago is late: it is told, but not as of now.
+
+    Args:
+        mark: When it was read last, before Redis lost what it knew of that.  Since then
+            nothing is the past, and all that is found is late.
 
     Raises:
         Transient, Rejected, Gone: as `Source.read` says; what was accepted before
             stays, and the next read goes on from there.
     """
-    name = source.origin.source
-    cursor = await stream.cursor(name)
-    new = not cursor
+    name, now = source.origin.source, clock.now()
+    before = await stream.progress(name)
+    new = not before.cursor
+    paused = before.read is not None and now - before.read > LATE
+    late = now if mark else now - LATE if paused else None
     total, gap = Accepted(), False
-    async for batch in source.read(cursor, web):
-        total += await stream.accept(name, batch.items, batch.cursor, baseline=new)
+    async for batch in source.read(before.cursor, web):
+        total += await stream.accept(
+            name,
+            batch.items,
+            batch.cursor,
+            notes=batch.notes,
+            baseline=new,
+            since=mark,
+            late_before=late,
+        )
         gap, new = gap or batch.gap, False
     return Brought(total, gap)
 
@@ -79,11 +105,12 @@ async def judge(
     filter_: Filter,
     origins: Mapping[str, Origin],
     stream: Stream,
+    clock: Clock,
 ) -> None:
-    """Decide which items matter, and publish those."""
+    """Decide which items matter, publish those, and note why the others do not."""
 
-    def judged(entry: Entry[Item], item: Item) -> tuple[Entry[Item], Match | None]:
-        return entry, verdict(item, filter_, origins)
+    def judged(entry: Entry[Item], item: Item) -> tuple[Entry[Item], Match | Note]:
+        return entry, verdict(item, filter_, origins) or _noted(item, clock.now())
 
     for some in await _portions(entries, stream):
         verdicts = await _decided(judged, some, stream)
@@ -124,7 +151,10 @@ async def address(
             _untold(match.item.key, subscribers.get(name), why, now)
             for name, why in told.suppressed
         ]
-        return entry, told.envelopes, untold
+        envelopes = told.envelopes
+        if entry.late:
+            envelopes = tuple(replace(one, late=True) for one in envelopes)
+        return entry, envelopes, untold
 
     for some in await _portions(entries, stream):
         plans = await _decided(planned, some, stream)
@@ -166,6 +196,12 @@ def _origin(item: Item, origins: Mapping[str, Origin]) -> Origin:
     return origins.get(item.source) or Origin(source=item.source)
 
 
+def _noted(item: Item, now: datetime) -> Note:
+    return Note(
+        source=item.source, id=item.id, version=item.version, what="filtered", at=now
+    )
+
+
 def _untold(
     item: str, subscriber: Subscriber | None, why: str, now: datetime
 ) -> Delivery:
@@ -185,6 +221,7 @@ def _store(archive: Archive, values: Iterable[Any]) -> None:
         items=[value for value in values if isinstance(value, Item)],
         matches=[value for value in values if isinstance(value, Match)],
         deliveries=[value for value in values if isinstance(value, Delivery)],
+        notes=[value for value in values if isinstance(value, Note)],
     )
 
 

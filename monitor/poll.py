@@ -104,7 +104,9 @@ class Poller:
         """Read one source, and plan when it is read next."""
         name = source.origin.source
         try:
-            brought = await pipeline.collect(source, self._stream, self._web)
+            brought = await pipeline.collect(
+                source, self._stream, self._web, self._clock
+            )
         except Away as failure:
             self._put_off(name, failure)
         except Gone as failure:

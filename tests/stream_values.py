@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from monitor.item import Change, Delivery, Envelope, Item, Match, Outcome, Reading
+from monitor.item import Change, Delivery, Envelope, Item, Match, Note, Outcome, Reading
 from monitor.stream import Entry, Queue, Stream
 from monitor.stream.door import Door
 from monitor.stream.queues import T
@@ -49,7 +49,9 @@ def delivery(
     )
 
 
-def verdicts(entries: Sequence[Entry[Item]]) -> list[tuple[Entry[Item], Match | None]]:
+def verdicts(
+    entries: Sequence[Entry[Item]],
+) -> list[tuple[Entry[Item], Match | Note | None]]:
     """Return every item as a match of one rule."""
     return [
         (entry, match(entry.value, "danger"))

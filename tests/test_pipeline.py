@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from monitor import pipeline
 from monitor.alert import Subscriber
@@ -13,7 +14,16 @@ from monitor.alert.policy import Subscribers
 from monitor.errors import Gone, Rejected, Transient
 from monitor.filter import Filter
 from monitor.item import WIRE, Delivery, Envelope, Item, Match, Origin
-from monitor.stream import DELIVERIES, ITEMS, MATCHES, Damaged, Entry, Stream, outbox
+from monitor.stream import (
+    DELIVERIES,
+    ITEMS,
+    MATCHES,
+    NOTES,
+    Damaged,
+    Entry,
+    Stream,
+    outbox,
+)
 from monitor.stream.archive import Archive
 from monitor.stream.door import Door
 from monitor.web import Web
@@ -33,6 +43,8 @@ from tests.stream_values import drained, everything
 
 ORIGINS = {"governor": GOVERNOR}
 AT_ONCE = timedelta()
+HOUR = timedelta(hours=1)
+ANN = Subscriber(name="ann", sink="chat", to="1", places=("RU-BEL",))
 
 
 @pytest.fixture
@@ -51,10 +63,16 @@ async def taken(stream: Stream) -> list[Entry[Item]]:
     return await stream.reader(ITEMS, "filter").next(block=AT_ONCE)
 
 
+async def found(stream: Stream) -> list[tuple[str, bool]]:
+    """Return the ids of the items that wait to be judged, and whether they are late."""
+    entries = await taken(stream)
+    return [(e.value.id, e.late) for e in entries if isinstance(e.value, Item)]
+
+
 async def judged(stream: Stream, filter_: Filter | None = None) -> list[Any]:
     """Judge what waits, and return the new matches that came of it."""
     entries = await drained(stream.reader(ITEMS, "filter"))
-    await pipeline.judge(entries, filter_ or drones(), ORIGINS, stream)
+    await pipeline.judge(entries, filter_ or drones(), ORIGINS, stream, FakeClock())
     matches = await drained(stream.reader(MATCHES, "alert"))
     return [entry for entry in matches if entry.attempts == 1]
 
@@ -76,7 +94,7 @@ async def test_the_past_of_a_new_source_is_told_to_nobody(
 ) -> None:
     """A first read marks what is there as seen; what comes later in it is new."""
     source = scripted([batch(post("1")), batch(post("2"), cursor="d")])
-    brought = await pipeline.collect(source, stream, web)
+    brought = await pipeline.collect(source, stream, web, FakeClock())
 
     assert 1 == brought.accepted.new
     assert ["2"] == [entry.value.id for entry in await taken(stream)]  # type: ignore[union-attr]
@@ -86,12 +104,74 @@ async def test_the_past_of_a_new_source_is_told_to_nobody(
 async def test_a_restart_catches_up(stream: Stream, web: Web) -> None:
     """Posts of the time when nothing ran are new, however many batches they fill."""
     first = scripted([batch(post("1"))])
-    await pipeline.collect(first, stream, web)
+    await pipeline.collect(first, stream, web, FakeClock())
     later = scripted([batch(post("1"), post("2")), batch(post("3"), cursor="e")])
-    brought = await pipeline.collect(later, stream, web)
+    brought = await pipeline.collect(later, stream, web, FakeClock())
 
     assert ["c"] == later.reads
     assert (2, 1) == (brought.accepted.new, brought.accepted.unchanged)
+
+
+async def test_after_a_pause_what_is_old_is_late(
+    stream: Stream, web: Web, clock: FakeClock
+) -> None:
+    """What was published long before it could be read is no news of the moment."""
+    await pipeline.collect(scripted([batch(post("1"))]), stream, web, clock)
+    clock.advance(timedelta(hours=3))
+    young = replace(post("3"), published=clock.now() - timedelta(minutes=5))
+    await pipeline.collect(scripted([batch(post("2"), young)]), stream, web, clock)
+
+    assert [("2", True), ("3", False)] == await found(stream)
+
+
+async def test_without_a_pause_an_old_post_is_news(
+    stream: Stream, web: Web, clock: FakeClock
+) -> None:
+    """A publisher's dates may be wrong; as long as we look, what is new is new."""
+    await pipeline.collect(scripted([batch(post("1"))]), stream, web, clock)
+    old = replace(post("2"), published=clock.now() - timedelta(days=400))
+    await pipeline.collect(scripted([batch(old)]), stream, web, clock)
+
+    assert [("2", False)] == await found(stream)
+
+
+async def test_after_a_loss_nothing_since_is_past_and_all_is_late(
+    stream: Stream, web: Web, clock: FakeClock
+) -> None:
+    """A Redis that forgot everything costs no post, and floods nobody."""
+    mark = clock.now()
+    older = replace(post("1"), published=mark - timedelta(minutes=1))
+    younger = replace(post("2"), published=mark + timedelta(minutes=1))
+    clock.advance(timedelta(minutes=2))
+    await pipeline.collect(
+        scripted([batch(older, younger)]), stream, web, clock, mark=mark
+    )
+
+    assert [("2", True)] == await found(stream)
+
+
+async def test_late_stays_late(stream: Stream, clock: FakeClock) -> None:
+    """That a post came late is known to those who tell of it."""
+    await stream.accept("governor", [post("1")], "c", late_before=clock.now() + HOUR)
+    (match,) = await judged(stream)
+    await pipeline.address([match], Subscribers([ANN]), ORIGINS, stream, clock)
+    (entry,) = await drained(stream.reader(outbox("chat"), "deliver"))
+
+    assert match.late
+    assert entry.value.late
+
+
+async def test_what_no_rule_wants_is_noted(stream: Stream) -> None:
+    """Of every post that was judged something stands written."""
+    await accepted(stream, post("1", DULL))
+    await judged(stream)
+    (entry,) = await drained(stream.reader(NOTES, "archive"))
+
+    assert ("1", 1, "filtered") == (
+        entry.value.id,
+        entry.value.version,
+        entry.value.what,
+    )
 
 
 async def test_a_failure_in_the_middle_keeps_what_was_accepted(
@@ -101,7 +181,7 @@ async def test_a_failure_in_the_middle_keeps_what_was_accepted(
     await accepted(stream)
     source = scripted([batch(post("1"), cursor="d"), Transient("gone away")])
     with pytest.raises(Transient):
-        await pipeline.collect(source, stream, web)
+        await pipeline.collect(source, stream, web, FakeClock())
 
     assert ["1"] == [entry.value.id for entry in await taken(stream)]  # type: ignore[union-attr]
     assert "d" == await stream.cursor("governor")
@@ -114,7 +194,7 @@ async def test_a_refused_read_moves_no_cursor(
     """What could not be understood is read again from the same place."""
     await accepted(stream)
     with pytest.raises(type(failure)):
-        await pipeline.collect(scripted([failure]), stream, web)
+        await pipeline.collect(scripted([failure]), stream, web, FakeClock())
 
     assert "c" == await stream.cursor("governor")
 
@@ -125,8 +205,8 @@ async def test_a_source_that_failed_at_first_is_still_new(
     """The past stays the past, however many tries the first read takes."""
     source = scripted([Transient("busy")], [batch(post("1"))])
     with pytest.raises(Transient):
-        await pipeline.collect(source, stream, web)
-    brought = await pipeline.collect(source, stream, web)
+        await pipeline.collect(source, stream, web, FakeClock())
+    brought = await pipeline.collect(source, stream, web, FakeClock())
 
     assert ["", ""] == source.reads
     assert 0 == brought.accepted.new
@@ -136,7 +216,7 @@ async def test_a_gap_is_handed_on(stream: Stream, web: Web) -> None:
     """That posts may be missing is known after the read, whatever followed."""
     source = scripted([batch(gap=True), batch()])
 
-    assert (await pipeline.collect(source, stream, web)).gap
+    assert (await pipeline.collect(source, stream, web, FakeClock())).gap
 
 
 # judge
@@ -194,7 +274,7 @@ async def test_a_source_that_was_taken_out_is_still_judged(stream: Stream) -> No
     """Items of a source that nobody knows any more are read as of no special voice."""
     await accepted(stream, post("1"))
     entries = await taken(stream)
-    await pipeline.judge(entries, drones(), {}, stream)
+    await pipeline.judge(entries, drones(), {}, stream, FakeClock())
 
     assert 1 == len(await drained(stream.reader(MATCHES, "alert")))
 

@@ -220,7 +220,7 @@ async def test_full_memory_stops_intake_and_nothing_else(
     assert again.epoch == stream.epoch
     await again.aclose()
     assert await stream.take("lane", timedelta(minutes=1))
-    await stream.park("chat", "bob", "blocked us")
+    await stream.directory.park("chat", "bob", "blocked us")
     filtering = stream.reader(ITEMS, "filter")
     assert accepted == await stream.publish(verdicts(await drained(filtering)))
     matches = await drained(stream.reader("matches", "alert"))

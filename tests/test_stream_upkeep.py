@@ -144,7 +144,7 @@ async def test_depths_count_what_waits(stream: Stream) -> None:
         Depth(queue="outbox:chat:0", group="deliver", length=3, pending=3, lag=0)
         == (depths["outbox:chat:0", "deliver"])
     )
-    assert 7 == len(await stream.depths()) + 1
+    assert 8 == len(await stream.depths()) + 1
 
 
 async def test_what_nobody_reads_is_waiting(stream: Stream, door: Door) -> None:
@@ -280,41 +280,41 @@ async def test_a_lease_that_is_not_renewed_ends(
 
 async def test_parking(stream: Stream) -> None:
     """A subscriber or a whole sink can be switched off and on."""
-    await stream.park("chat", "ann", "blocked us")
-    assert "blocked us" == await stream.parked("chat", "ann")
-    assert "" == await stream.parked("chat", "bob")
+    await stream.directory.park("chat", "ann", "blocked us")
+    assert "blocked us" == await stream.directory.parked("chat", "ann")
+    assert "" == await stream.directory.parked("chat", "bob")
 
-    await stream.park("chat", "", "token revoked")
-    assert "token revoked" == await stream.parked("chat", "bob")
+    await stream.directory.park("chat", "", "token revoked")
+    assert "token revoked" == await stream.directory.parked("chat", "bob")
     parking = {"chat/ann": "blocked us", "chat": "token revoked"}
-    assert parking == await stream.parking()
+    assert parking == await stream.directory.parking()
 
-    await stream.unpark("chat", "")
-    await stream.unpark("chat", "ann")
-    assert {} == await stream.parking()
+    await stream.directory.unpark("chat", "")
+    await stream.directory.unpark("chat", "ann")
+    assert {} == await stream.directory.parking()
 
 
 async def test_moving(stream: Stream) -> None:
     """An address is followed over all its moves, even in a circle."""
-    assert "-1" == await stream.moved("chat", "-1")
-    await stream.move("chat", "-1", "-2")
-    await stream.move("chat", "-2", "-3")
-    assert "-3" == await stream.moved("chat", "-1")
-    assert "-1" == await stream.moved("mail", "-1")
+    assert "-1" == await stream.directory.moved("chat", "-1")
+    await stream.directory.move("chat", "-1", "-2")
+    await stream.directory.move("chat", "-2", "-3")
+    assert "-3" == await stream.directory.moved("chat", "-1")
+    assert "-1" == await stream.directory.moved("mail", "-1")
 
-    await stream.move("chat", "-3", "-1")
-    assert "-1" == await stream.moved("chat", "-1")
+    await stream.directory.move("chat", "-3", "-1")
+    assert "-1" == await stream.directory.moved("chat", "-1")
 
 
 async def test_holding(stream: Stream, clock: FakeClock) -> None:
     """Who has to wait is known to everybody until the time has come."""
     soon, late = NOW + timedelta(seconds=5), NOW + timedelta(hours=1)
-    await stream.hold("chat", "-1", soon)
-    await stream.hold("chat", None, late)
-    assert {"chat/-1": soon, "chat": late} == await stream.held()
+    await stream.directory.hold("chat", "-1", soon)
+    await stream.directory.hold("chat", None, late)
+    assert {"chat/-1": soon, "chat": late} == await stream.directory.held()
 
     clock.advance(timedelta(seconds=5))
-    assert {"chat": late} == await stream.held()
+    assert {"chat": late} == await stream.directory.held()
 
 
 async def test_a_database_knows_itself(

@@ -74,7 +74,7 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
         async with stream_of(settings) as stream:
             yield _progress(stream.epoch, settings.state)
             yield _dead(len(await stream.dead()))
-            yield _parked(await stream.parking())
+            yield _parked(await stream.directory.parking())
             yield await _backlog(stream)
 
 

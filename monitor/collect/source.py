@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from monitor.item import Item, Origin
+from monitor.item import Item, Note, Origin
 from monitor.web import Web
 
 
@@ -19,11 +19,13 @@ class Batch:
             stream compares them with what it has seen.  A post that was found
             deleted is one with ``change="deleted"``.
         cursor: The source's whole memory after these items, in its own form.
+        notes: Ids that were met and are no posts, or no posts of their own.
         gap: Posts may be missing between the read before and this one.
     """
 
     items: tuple[Item, ...]
     cursor: str
+    notes: tuple[Note, ...] = ()
     gap: bool = False
 
 

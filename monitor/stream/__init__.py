@@ -5,19 +5,22 @@
 #
 # monitor:{0}:…
 #
-#   streams          field "1" (`item.WIRE`): the value as msgpack
+#   streams          field "1" (`item.WIRE`): the value as msgpack; in `items` and
+#                    `matches` field "late" where the post was found late
 #     items            Item      groups filter, archive
 #     matches          Match     groups alert, archive; field "was": the Match that
 #                                it corrects
 #     outbox:S:0       Envelope  group deliver; lane 0 of sink S; deleted when settled
 #     deliveries       Delivery  group archive
+#     notes            Note      group archive
 #     dead             queue, group, entry, why, attempts, at, and the fields of the
 #                      entry itself, each named "entry:…"
 #
 #   progress, moved only in the same step as what it accounts for
 #     cursor           hash  source → its cursor
+#     reads            hash  source → when it was last read, in ms since 1970
 #     seen:SOURCE      hash  post id → version u32, content hash 8 bytes, day last seen
-#                            u16 (since 1970), gone u8
+#                            u16 (since 1970), gone u8; version 0 is a Note's
 #     matched:POST     the newest Match of a post that mattered; 14 days
 #     ledger:POST      hash  subscriber → newest version u32, its rank u8, rank of what
 #                            follows u8, Delivery (scripts/record.lua); 30 days
@@ -25,6 +28,8 @@
 #   the deliverers' notes
 #     parked           hash  sink, or sink/subscriber → why nothing is sent there
 #     moved            hash  sink/address → the address it has now
+#     sending:S:0      hash  entry/subscriber → earlier sends of it whose end nobody
+#                            knows; there from `begin` to `settle`
 #     wait             hash  sink, or sink/address → not before, in ms since 1970
 #     lanes            set   names of the outboxes that were ever used
 #
@@ -36,21 +41,24 @@
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Self, overload
 
 from monitor.clock import Clock, SystemClock
 from monitor.errors import Unavailable
-from monitor.item import Delivery, Envelope, Item, Match
+from monitor.item import Delivery, Envelope, Item, Match, Note
 from monitor.stream import commits, letters, notes, upkeep
-from monitor.stream.commits import Accepted
+from monitor.stream.commits import Accepted, Settlement
+from monitor.stream.directory import Directory
 from monitor.stream.doctor import Fact, examine
 from monitor.stream.door import Door, NoGroup
 from monitor.stream.letters import Letter
+from monitor.stream.notes import START, Begun, Progress, Sending
 from monitor.stream.queues import (
     DELIVERIES,
     ITEMS,
     MATCHES,
+    NOTES,
     QUEUES,
     Queue,
     T,
@@ -72,8 +80,10 @@ __all__ = [
     "DELIVERIES",
     "ITEMS",
     "MATCHES",
+    "NOTES",
     "QUEUES",
     "Accepted",
+    "Begun",
     "Damaged",
     "Depth",
     "Entry",
@@ -82,7 +92,9 @@ __all__ = [
     "NoGroup",
     "Queue",
     "Reader",
+    "Sending",
     "Server",
+    "Settlement",
     "Stream",
     "find_binary",
     "named",
@@ -113,6 +125,7 @@ class Stream:
         epoch: Which database this is.  Another one than last time: it was flushed,
             replaced or is the wrong one.
         facts: What is to be known of the server, judged when it was connected.
+        directory: The deliverers' notes on addresses.
     """
 
     def __init__(  # noqa: PLR0913 - what `behind` has found out
@@ -129,6 +142,7 @@ class Stream:
         self.owner = owner
         self.epoch = epoch
         self.facts = tuple(facts)
+        self.directory = Directory(door, clock)
         self._door = door
         self._clock = clock
         self._fresh = fresh
@@ -189,13 +203,16 @@ class Stream:
 
     # What a stage commits
 
-    async def accept(
+    async def accept(  # noqa: PLR0913 - a read, and in what light to see it
         self,
         source: str,
         items: Sequence[Item],
         cursor: str,
         *,
+        notes: Sequence[Note] = (),
         baseline: bool = False,
+        since: datetime | None = None,
+        late_before: datetime | None = None,
     ) -> Accepted:
         """
         Put what is new or changed among *items* onto the stream, and move the cursor.
@@ -205,21 +222,34 @@ class Stream:
         items with one id the last counts.
 
         Args:
+            notes: Ids that are no posts; each is put onto `notes` once.
             baseline: Posts not seen before are the past: marked as seen, no more.
+            since: Those published after it are not.
+            late_before: Posts published before it are late.
 
         Raises:
             Away: Nothing or everything was done: do it again.  When Redis is out
                 of memory or disk, nothing, and the source has to wait.
         """
-        today = _day(self._clock.now().date())
-        read = commits.Read(source, items, cursor, today, baseline=baseline)
+        read = commits.Read(
+            source=source,
+            items=items,
+            cursor=cursor,
+            now=self._clock.now(),
+            notes=notes,
+            baseline=baseline,
+            since=since,
+            late_before=late_before,
+        )
         return await commits.accept(self._door, read)
 
     async def publish(
-        self, verdicts: Sequence[tuple[Entry[Item], Match | None]]
+        self, verdicts: Sequence[tuple[Entry[Item], Match | Note | None]]
     ) -> int:
         """
         Acknowledge items, and put what matters onto `matches`; return how many.
+
+        Why another one does not goes onto `notes`, if it is given.
 
         An edited or deleted item that matters no more is a match without rules.  It is
         passed on if an earlier version mattered; and so is what it corrects.
@@ -243,13 +273,35 @@ class Stream:
         Write down what became of an envelope for some of its recipients, and if it is
         *done* with, acknowledge and delete it; return how many deliveries were news.
         """
-        return await commits.settle(self._door, entry, deliveries, done=done)
+        one = Settlement(entry=entry, deliveries=deliveries, done=done)
+        return await self.settle_all([one])
+
+    async def settle_all(self, settlements: Sequence[Settlement]) -> int:
+        """Settle envelopes of one outbox in one step, as long as they are few."""
+        return await commits.settle(self._door, settlements)
+
+    async def begin(
+        self, lease: str, subscriber: str, what: Sequence[Sending]
+    ) -> list[Begun]:
+        """
+        Write down that envelopes of one outbox are being sent to *subscriber* now.
+
+        What is written down goes when it is settled.  So whoever begins it again after
+        a crash learns that it may have been sent before.
+
+        Args:
+            lease: The name of the lease by which the outbox is ours.
+
+        Returns:
+            For each of them, whether it may be sent, and what is known of it.
+        """
+        return await notes.begin(self._door, self.owner, lease, subscriber, what)
 
     async def ack(self, queue: Queue[Any] | str, group: str, ids: Sequence[str]) -> int:
         """Acknowledge entries that *group* keeps elsewhere; return how many."""
         if not ids:
             return 0
-        key = self._door.key(_queue(queue).name)
+        key = self._door.key(named(queue).name)
         count: int = await self._door.call("XACK", key, group, *ids)
         return count
 
@@ -264,7 +316,7 @@ class Stream:
     def reader(self, queue: Queue[Any] | str, group: str) -> Reader[Any]:
         """Return a consumer of *group*; see `Reader` for the order of what it reads."""
         consumer = Consumer(group, self.owner)
-        return Reader(self._door, _queue(queue), consumer, self._clock)
+        return Reader(self._door, named(queue), consumer, self._clock)
 
     @overload
     def follow(
@@ -280,11 +332,19 @@ class Stream:
         self, queue: Queue[Any] | str, *, back: int = 0, block: timedelta = BLOCK
     ) -> AsyncIterator[Entry[Any]]:
         """Yield the last *back* entries, then new ones as they come, for ever."""
-        return follow(self._door, _queue(queue), block, back)
+        return follow(self._door, named(queue), block, back)
 
     async def cursor(self, source: str) -> str:
         """Return where the last read of *source* ended; empty if there was none."""
-        return await notes.cursor(self._door, source)
+        return (await self.progress(source)).cursor
+
+    async def progress(self, source: str) -> Progress:
+        """Return how far *source* was read, and when."""
+        return await notes.progress(self._door, source)
+
+    async def reads(self) -> dict[str, datetime]:
+        """Return when each source was last read with success."""
+        return await notes.reads(self._door)
 
     async def told(self, post: str, subscribers: Iterable[str]) -> dict[str, Delivery]:
         """
@@ -336,40 +396,6 @@ class Stream:
         """Give a lease back; return False if it was not ours."""
         return await notes.release(self._door, name, self.owner)
 
-    # The deliverers' notes
-
-    async def parked(self, sink: str, subscriber: str) -> str:
-        """Return why nothing is sent to this one, or to the whole sink; else empty."""
-        return await notes.parked(self._door, sink, subscriber)
-
-    async def parking(self) -> dict[str, str]:
-        """Return all sinks and ``sink/subscriber`` that are parked, and why."""
-        return await notes.read(self._door, "parked")
-
-    async def park(self, sink: str, subscriber: str, why: str) -> None:
-        """Send nothing there until it is unparked; no subscriber is the whole sink."""
-        await notes.write(self._door, "parked", notes.place(sink, subscriber), why)
-
-    async def unpark(self, sink: str, subscriber: str) -> None:
-        """Send there again."""
-        await notes.erase(self._door, "parked", notes.place(sink, subscriber))
-
-    async def moved(self, sink: str, address: str) -> str:
-        """Return what *address* is called now; itself, if it has not moved."""
-        return await notes.moved(self._door, sink, address)
-
-    async def move(self, sink: str, address: str, to: str) -> None:
-        """Remember that *address* is now called *to*."""
-        await notes.write(self._door, "moved", notes.place(sink, address), to)
-
-    async def held(self) -> dict[str, datetime]:
-        """Return the sinks and ``sink/address`` that have to wait, and until when."""
-        return await notes.held(self._door, self._clock.now())
-
-    async def hold(self, sink: str, address: str | None, until: datetime) -> None:
-        """Let a sink, or one of its addresses, wait; a restart does not forget it."""
-        await notes.hold(self._door, sink, address, until)
-
     # Upkeep
 
     async def trim(self) -> int:
@@ -389,7 +415,7 @@ class Stream:
         on which it showed anything, and its newest thousand posts are always kept: a
         source that was quiet, off or broken for months may show them all again.
         """
-        today = _day(self._clock.now().date())
+        today = (self._clock.now() - START).days
         return await upkeep.forget(self._door, source, today, unseen.days)
 
     async def lanes(self) -> list[Queue[Envelope]]:
@@ -408,13 +434,12 @@ class Stream:
         return self.epoch != before
 
     async def depths(self) -> list[Depth]:
-        """Return how much lies in every queue for each of its groups."""
+        """Return how much lies where."""
         return await upkeep.depths(self._door, [*QUEUES, *await self.lanes()])
 
     async def doctor(self) -> list[Fact]:
         """Return what is to be known of the server now, and what to change."""
-        found = await examine(self._door)
-        return [*found, Fact(name="epoch", value=self.epoch)]
+        return [*await examine(self._door), Fact(name="epoch", value=self.epoch)]
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -427,11 +452,3 @@ def _refuse(facts: Iterable[Fact]) -> None:
         raise Unavailable(
             "; ".join(f"redis: {f.name} is {f.value}: {f.advice}" for f in refused)
         )
-
-
-def _queue(queue: Queue[Any] | str) -> Queue[Any]:
-    return named(queue) if isinstance(queue, str) else queue
-
-
-def _day(day: date) -> int:
-    return (day - date(1970, 1, 1)).days

@@ -6,7 +6,7 @@ of zstd NDJSON (`dayfile`), all in one folder::
 
     hot.sqlite                       the last days, and what became of each day
     items-2023-05-24.ndjson.zst      a file a kind and day, in UTC, by `seen`
-    matches-…   deliveries-…         the same; deliveries by `at`
+    matches-…   deliveries-…  notes-…   the same; deliveries and notes by `at`
     ….damaged-2023-05-26             found broken that day; set aside, never deleted
     lock                             held while files are written
 
@@ -30,11 +30,11 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from monitor.errors import Transient
-from monitor.item import Delivery, Item, Match, from_json
+from monitor.item import Delivery, Item, Match, Note, from_json
 from monitor.stream import dayfile, hotbase, kinds
 from monitor.stream.dayfile import Damaged
 from monitor.stream.hotbase import Row, State
-from monitor.stream.kinds import DELIVERIES, ITEMS, KINDS, MATCHES, Kind, Window
+from monitor.stream.kinds import DELIVERIES, ITEMS, KINDS, MATCHES, NOTES, Kind, Window
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -135,6 +135,7 @@ class Archive:
         items: Iterable[Item] = (),
         matches: Iterable[Match] = (),
         deliveries: Iterable[Delivery] = (),
+        notes: Iterable[Note] = (),
     ) -> int:
         """
         Keep these values, all or none, and return how many were new.
@@ -151,6 +152,7 @@ class Archive:
             *map(ITEMS.row, items),
             *map(MATCHES.row, matches),
             *map(DELIVERIES.row, deliveries),
+            *map(NOTES.row, notes),
         ]
         if not rows:
             return 0
@@ -179,6 +181,12 @@ class Archive:
     def deliveries(self, since: datetime, until: datetime) -> Iterator[Delivery]:
         """Yield the deliveries settled then, by `at`; as `items` does."""
         return self._read(DELIVERIES, since, until, None)
+
+    def notes(
+        self, since: datetime, until: datetime, sources: Collection[str] | None = None
+    ) -> Iterator[Note]:
+        """Yield the notes made then, by `at`; as `items` does."""
+        return self._read(NOTES, since, until, sources)
 
     def roll(self, today: date) -> Rolled:
         """

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -13,17 +13,28 @@ from monitor.item import (
     Envelope,
     Item,
     Match,
+    Note,
     Outcome,
     content_hash,
     to_wire,
     to_wire_cut,
 )
 from monitor.stream.door import Argument, Door, Script
-from monitor.stream.queues import DEAD, DELIVERIES, ITEMS, MATCHES, outbox
+from monitor.stream.notes import MILLISECOND, START
+from monitor.stream.queues import (
+    DEAD,
+    DELIVERIES,
+    ITEMS,
+    MATCHES,
+    NOTES,
+    outbox,
+    sending,
+)
 from monitor.stream.reader import Entry
 
 ACCEPT, PUBLISH = Script("accept"), Script("publish")
 FANOUT, SETTLE = Script("fanout"), Script("settle")
+GONE, PAST, LATE = 1, 2, 4  # flags of a post; see accept.lua
 
 MOST = 512  # things a script: some 5 ms in which the server answers nobody else
 ORDINARY = 2048  # characters; a longer text counts for more than one thing
@@ -36,7 +47,7 @@ RANK: Final[dict[Outcome, int]] = {  # see record.lua
     "edited": 2,
 }
 
-Verdict = tuple[Entry[Item], Match | None]
+Verdict = tuple[Entry[Item], Match | Note | None]
 Plan = tuple[Entry[Match], Sequence[Envelope], Sequence[Delivery]]
 A = TypeVar("A")
 
@@ -59,15 +70,39 @@ class Accepted:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
     """What one read of a source brought, and when; see `Stream.accept`."""
 
     source: str
     items: Sequence[Item]
     cursor: str
-    day: int
+    now: datetime
+    notes: Sequence[Note] = ()
     baseline: bool = False
+    since: datetime | None = None
+    late_before: datetime | None = None
+
+    def flags(self, item: Item) -> int:
+        """Return what the script has to know of *item*."""
+        then = item.published
+        past = self.baseline and (self.since is None or then <= self.since)
+        late = self.late_before is not None and then < self.late_before
+        return GONE * (item.change == "deleted") + PAST * past + LATE * late
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """
+    What became of an envelope for some of its recipients.
+
+    Attributes:
+        done: It is done with for all of them: acknowledge and delete it.
+    """
+
+    entry: Entry[Envelope]
+    deliveries: Sequence[Delivery]
+    done: bool
 
 
 async def accept(door: Door, read: Read) -> Accepted:
@@ -85,32 +120,43 @@ async def accept(door: Door, read: Read) -> Accepted:
 
 
 async def _accept(door: Door, read: Read, items: Sequence[Item]) -> Accepted:
-    portions = list(_portions(items, _bulk)) or [[]]
-    keys = [ITEMS.name, f"seen:{read.source}", "cursor"]
+    things: list[Item | Note] = [*items, *read.notes]
+    portions = list(_portions(things, _bulk)) or [[]]
+    since_1970 = read.now - START
+    day, now_ms = since_1970.days, since_1970 // MILLISECOND
+    keys = [ITEMS.name, f"seen:{read.source}", "cursor", "reads", NOTES.name]
     total = Accepted()
     for n, portion in enumerate(portions, start=1):
         moves = n == len(portions)  # not before the last of its items is in
-        arguments: list[Argument] = [WIRE, read.source, read.day, int(read.baseline)]
-        arguments += (int(moves), read.cursor)
-        for item in portion:
-            gone = int(item.change == "deleted")
-            arguments += (item.id, content_hash(item), gone, *to_wire_cut(item))
+        some = [one for one in portion if isinstance(one, Item)]
+        arguments: list[Argument] = [WIRE, read.source, day, now_ms]
+        arguments += (int(moves), read.cursor, len(some))
+        for item in some:
+            arguments += (item.id, content_hash(item), read.flags(item))
+            arguments += to_wire_cut(item)
+        for note in (one for one in portion if isinstance(one, Note)):
+            arguments += (note.id, f"{note.what:8.8}", to_wire(note))
         total += Accepted(*await door.run(ACCEPT, keys, arguments))
     return total
 
 
 async def publish(door: Door, verdicts: Sequence[Verdict]) -> int:
-    """Acknowledge items, and add matches; see `Stream.publish`."""
+    """Acknowledge items, and add matches and notes; see `Stream.publish`."""
     added = 0
     for portion in _portions(verdicts, lambda _: 1):
-        plain = [entry.id for entry, match in portion if match is None]
-        keys = [ITEMS.name, MATCHES.name]
+        plain = [entry.id for entry, found in portion if found is None]
+        keys = [ITEMS.name, MATCHES.name, NOTES.name]
         arguments: list[Argument] = [WIRE, "filter", MATCHED_KEPT, len(plain), *plain]
+        noted = [(entry, why) for entry, why in portion if isinstance(why, Note)]
+        arguments.append(len(noted))
+        for entry, note in noted:
+            arguments += (entry.id, to_wire(note))
         for entry, match in portion:
-            if match is not None:
+            if isinstance(match, Match):
                 keys.append(f"matched:{match.item.post}")
                 new, matters = match.item.change == "new", bool(match.rules)
-                arguments += (entry.id, int(new), int(matters), to_wire(match))
+                arguments += (entry.id, int(new), int(matters), int(entry.late))
+                arguments.append(to_wire(match))
         added += await door.run(PUBLISH, keys, arguments)
     return added
 
@@ -133,19 +179,21 @@ async def fanout(door: Door, plans: Sequence[Plan]) -> int:
     return added
 
 
-async def settle(
-    door: Door, entry: Entry[Envelope], deliveries: Sequence[Delivery], *, done: bool
-) -> int:
-    """Write down what became of an envelope; see `Stream.settle`."""
-    keys = _Keys([entry.queue, DELIVERIES.name, DEAD])
-    envelope = entry.value
-    again = isinstance(envelope, Envelope) and envelope.again
-    arguments: list[Argument] = [WIRE, "deliver", LEDGER_KEPT, entry.id]
-    arguments += (int(done), int(again), entry.queue)
-    for delivery in deliveries:
-        arguments += _recorded(keys, delivery)
-        arguments += _letter(entry, delivery)
-    news: int = await door.run(SETTLE, keys.names, arguments)
+async def settle(door: Door, settlements: Sequence[Settlement]) -> int:
+    """Write down what became of envelopes of one outbox; see `Stream.settle`."""
+    news = 0
+    for portion in _portions(settlements, lambda one: 1 + len(one.deliveries)):
+        queue = portion[0].entry.queue
+        keys = _Keys([queue, DELIVERIES.name, DEAD, sending(queue)])
+        arguments: list[Argument] = [WIRE, "deliver", LEDGER_KEPT, queue]
+        for one in portion:
+            envelope = one.entry.value
+            again = isinstance(envelope, Envelope) and envelope.again
+            arguments += (one.entry.id, int(one.done), int(again), len(one.deliveries))
+            for delivery in one.deliveries:
+                arguments += _recorded(keys, delivery)
+                arguments += _letter(one.entry, delivery)
+        news += await door.run(SETTLE, keys.names, arguments)
     return news
 
 
@@ -214,8 +262,8 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def _bulk(item: Item) -> int:
-    return 1 + len(item.text) // ORDINARY
+def _bulk(thing: Item | Note) -> int:
+    return 1 + len(thing.text) // ORDINARY if isinstance(thing, Item) else 1
 
 
 def _spread(plan: Plan) -> int:

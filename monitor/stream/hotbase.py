@@ -5,7 +5,7 @@ One table holds the rows of all kinds, exactly as they are written to the day
 files; another says, for each kind and day, what has become of it::
 
     rows  seq      the order in which rows were stored
-          kind     items, matches or deliveries
+          kind     items, matches, deliveries or notes
           moment   microseconds since 1970, by which days are told apart
           source   who published it; empty for deliveries
           key      moment and digest of the body: no two rows of a kind have the same

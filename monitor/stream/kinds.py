@@ -1,5 +1,5 @@
 """
-What the archive keeps: three kinds of values, as rows of its base and its files.
+What the archive keeps: four kinds of values, as rows of its base and its files.
 
 A row carries the value's JSON as it was first written.  It is never written anew
 from a value read back, so that no later version of the program can change it.
@@ -17,7 +17,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
-from monitor.item import Delivery, Item, Match, from_json, to_json
+from monitor.item import Delivery, Item, Match, Note, from_json, to_json
 from monitor.stream import dayfile, hotbase
 from monitor.stream.dayfile import Damaged
 from monitor.stream.hotbase import Row
@@ -84,10 +84,17 @@ def _of_delivery(delivery: Delivery) -> tuple[datetime, str]:
     return delivery.at, ""
 
 
+def _of_note(note: Note) -> tuple[datetime, str]:
+    return note.at, note.source
+
+
 ITEMS = Kind("items", Item, _of_item)
 MATCHES = Kind("matches", Match, _of_match)
 DELIVERIES = Kind("deliveries", Delivery, _of_delivery)
-KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (ITEMS, MATCHES, DELIVERIES)}
+NOTES = Kind("notes", Note, _of_note)
+KINDS: dict[str, Kind[Any]] = {
+    kind.name: kind for kind in (ITEMS, MATCHES, DELIVERIES, NOTES)
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,86 @@
-"""Small things that are looked up: cursors, the ledger, leases, who has to wait."""
+"""Small things that are looked up: cursors, the ledger, leases, what is being sent."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from monitor.item import WIRE, Delivery, from_wire
-from monitor.stream.door import Door, Script
+from monitor.item import WIRE, Delivery, Envelope, from_wire
+from monitor.stream.door import Argument, Door, Script
+from monitor.stream.queues import sending
+from monitor.stream.reader import Entry
 
 TAKE, RELEASE = Script("take"), Script("release")
-NOTE, HELD = Script("note"), Script("held")
+BEGIN, PROGRESS = Script("begin"), Script("progress")
 HEADER = 6  # bytes before the delivery in a field of the ledger; see record.lua
 MILLISECOND = timedelta(milliseconds=1)
 START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-async def cursor(door: Door, source: str) -> str:
-    """Return the cursor of *source*, or nothing."""
-    text: bytes | None = await door.call("HGET", door.key("cursor"), source)
-    return text.decode() if text else ""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a source was read, and when that was; empty and None if never."""
+
+    cursor: str = ""
+    read: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """
+    An envelope that is about to be sent to one recipient.
+
+    Attributes:
+        doubts: Sends before this one whose end nobody knows; None to have those that
+            are written down.
+    """
+
+    entry: Entry[Envelope]
+    doubts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """
+    What is known of an envelope right before it is sent to one recipient.
+
+    Attributes:
+        ours: It may be sent: the lease is ours, and so is the entry.
+        doubts: Sends before this one whose end nobody knows.
+        told: What the ledger has of the post for the recipient.
+    """
+
+    ours: bool
+    doubts: int
+    told: Delivery | None
+
+
+async def begin(
+    door: Door, owner: str, lease: str, subscriber: str, what: Sequence[Sending]
+) -> list[Begun]:
+    """Write down that envelopes of one outbox are being sent; see `Stream.begin`."""
+    if not what:
+        return []
+    queue = what[0].entry.queue
+    keys = [queue, sending(queue), f"lease:{lease}"]
+    arguments: list[Argument] = ["deliver", owner, subscriber]
+    for one in what:
+        entry = one.entry
+        if not isinstance(entry.value, Envelope):
+            raise TypeError("what is damaged cannot be sent")
+        keys.append(f"ledger:{entry.value.match.item.post}")
+        arguments += (entry.id, "" if one.doubts is None else one.doubts)
+    flat = await door.run(BEGIN, keys, arguments)
+    return [
+        Begun(bool(ours), doubts, _delivery(field))
+        for ours, doubts, field in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+    ]
+
+
+async def progress(door: Door, source: str) -> Progress:
+    """Return how far *source* was read, and when."""
+    text, at = await door.run(PROGRESS, ["cursor", "reads"], [source])
+    read = START + int(at) * MILLISECOND if at else None
+    return Progress(text.decode() if text else "", read)
 
 
 async def told(
@@ -27,9 +91,9 @@ async def told(
         return {}
     fields = await door.call("HMGET", door.key(f"ledger:{post}"), *subscribers)
     return {
-        subscriber: from_wire({WIRE: field[HEADER:]}, Delivery)
+        subscriber: delivery
         for subscriber, field in zip(subscribers, fields, strict=True)
-        if field
+        if (delivery := _delivery(field))
     }
 
 
@@ -53,59 +117,17 @@ async def release(door: Door, name: str, owner: str) -> bool:
     return bool(await door.run(RELEASE, [f"lease:{name}"], [owner]))
 
 
-async def read(door: Door, key: str) -> dict[str, str]:
-    """Return a whole small hash."""
-    flat = await door.call("HGETALL", door.key(key))
-    return _pairs(flat)
+async def reads(door: Door) -> dict[str, datetime]:
+    """Return when each source was last read."""
+    flat = await door.call("HGETALL", door.key("reads"))
+    return {name: START + int(at) * MILLISECOND for name, at in pairs(flat).items()}
 
 
-async def write(door: Door, key: str, name: str, text: str) -> None:
-    """Write one field of a small hash."""
-    await door.run(NOTE, [key], [name, text])
+def _delivery(field: bytes | None) -> Delivery | None:
+    return from_wire({WIRE: field[HEADER:]}, Delivery) if field else None
 
 
-async def erase(door: Door, key: str, name: str) -> None:
-    """Remove one field of a small hash."""
-    await door.run(NOTE, [key], [name])
-
-
-async def hold(door: Door, sink: str, address: str | None, until: datetime) -> None:
-    """Remember that nothing may be sent there before *until*."""
-    until_ms = str((until - START) // MILLISECOND)
-    await write(door, "wait", place(sink, address or ""), until_ms)
-
-
-async def held(door: Door, now: datetime) -> dict[str, datetime]:
-    """Return who has to wait after *now*, and forget the others."""
-    flat = await door.run(HELD, ["wait"], [(now - START) // MILLISECOND])
-    return {
-        name: START + int(until) * MILLISECOND for name, until in _pairs(flat).items()
-    }
-
-
-async def parked(door: Door, sink: str, subscriber: str) -> str:
-    """Return why nothing is sent there; empty if something is."""
-    places = (sink, place(sink, subscriber))
-    found = await door.call("HMGET", door.key("parked"), *places)
-    return next((why.decode() for why in found if why), "")
-
-
-async def moved(door: Door, sink: str, address: str) -> str:
-    """Return where *address* is now, over as many moves as it made."""
-    been: set[str] = set()
-    while address not in been:
-        been.add(address)
-        to = await door.call("HGET", door.key("moved"), place(sink, address))
-        if to:
-            address = to.decode()
-    return address
-
-
-def place(sink: str, within: str) -> str:
-    """Return the name of a sink, or of something within it."""
-    return f"{sink}/{within}" if within else sink
-
-
-def _pairs(flat: Sequence[bytes]) -> dict[str, str]:
+def pairs(flat: Sequence[bytes]) -> dict[str, str]:
+    """Return a hash as it comes over the wire: name, text, name, …."""
     texts = [text.decode() for text in flat]
     return dict(zip(texts[::2], texts[1::2], strict=True))

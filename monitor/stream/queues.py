@@ -5,7 +5,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from monitor.item import Delivery, Envelope, Item, Match
+from monitor.item import Delivery, Envelope, Item, Match, Note
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -32,8 +32,9 @@ class Queue(Generic[T]):
 ITEMS: Final = Queue("items", Item, ("filter", "archive"))
 MATCHES: Final = Queue("matches", Match, ("alert", "archive"))
 DELIVERIES: Final = Queue("deliveries", Delivery, ("archive",))
+NOTES: Final = Queue("notes", Note, ("archive",))
 DEAD: Final = "dead"  # what could not be worked on; it has no groups
-QUEUES: Final = (ITEMS, MATCHES, DELIVERIES)
+QUEUES: Final = (ITEMS, MATCHES, DELIVERIES, NOTES)
 
 
 def outbox(sink: str, lane: int = 0) -> Queue[Envelope]:
@@ -41,13 +42,20 @@ def outbox(sink: str, lane: int = 0) -> Queue[Envelope]:
     return Queue(f"outbox:{sink}:{lane}", Envelope, ("deliver",), lane=True)
 
 
-def named(name: str) -> Queue[Any]:
+def sending(queue: str) -> str:
+    """Return the key of what is being sent of the outbox called *queue*."""
+    return f"sending:{queue.partition(':')[2]}"
+
+
+def named(name: Queue[Any] | str) -> Queue[Any]:
     """
-    Return the stream that is called *name*.
+    Return the stream that is called *name*, or that it is.
 
     Raises:
         KeyError: There is none.
     """
+    if isinstance(name, Queue):
+        return name
     for queue in QUEUES:
         if queue.name == name:
             return queue

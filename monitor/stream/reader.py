@@ -42,6 +42,7 @@ class Entry(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         queue: The queue's name.
         group: For whom it was read; empty for an onlooker.
         was: In `matches`: the match that this one corrects.
+        late: Its post was found only long after it was published.
         attempts: How often the group was given it, this time included.  A new start of
             the reader counts, a read that has to be repeated does not.
     """
@@ -51,6 +52,7 @@ class Entry(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     group: str
     value: T | Damaged
     was: Match | None = None
+    late: bool = False
     attempts: int = 1
 
 
@@ -251,6 +253,7 @@ def _entry(
         group=group,
         value=found[0],
         was=found[1],
+        late=b"late" in fields[::2],
         attempts=attempts,
     )
 

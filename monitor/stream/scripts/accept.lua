@@ -3,61 +3,90 @@
 -- those that changed.  What is seen of them and the cursor move in the same step.
 -- Without `allow-oom`: when memory is full, intake is what has to wait.
 --
--- KEYS  items, seen:<source>, cursor
--- ARGV  wire, source, day, baseline, cursor moves, cursor,
---       then for each post: id, content hash, gone, head, tail (`item.to_wire_cut`)
+-- Ids that are no posts to be told of, such as service messages, are noted once, and
+-- stand in `seen` with version 0: should a post appear there after all, it is new.
+--
+-- KEYS  items, seen:<source>, cursor, reads, notes
+-- ARGV  wire, source, day, now in ms, cursor moves, cursor, number of posts,
+--       then for each post: id, content hash, flags, head, tail (`item.to_wire_cut`),
+--       then for each note: id, what it is in 8 bytes, note
+-- Flags: 1 gone, 2 of the past (not seen before, it is marked as seen, no more), 4 late
 -- Answer: how many were new, edited, deleted, unchanged
-local FIRST, WIDTH = 7, 5
+local FIRST, WIDTH = 8, 5
 local CHANGE = {new = '\163new', edited = '\166edited', deleted = '\167deleted'}
 local wire, source, day = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local baseline, moves, cursor = ARGV[4] == '1', ARGV[5] == '1', ARGV[6]
+local moves, cursor, posts = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
+local notes = FIRST + posts * WIDTH
 
 local ids = {}
-for at = FIRST, #ARGV, WIDTH do ids[#ids + 1] = ARGV[at] end
+for at = FIRST, notes - 1, WIDTH do ids[#ids + 1] = ARGV[at] end
+for at = notes, #ARGV, 3 do ids[#ids + 1] = ARGV[at] end
 
 -- A key of another type must end this before the first write: scripts do not roll back.
 redis.call('XLEN', KEYS[1])
 redis.call('HEXISTS', KEYS[3], source)
+redis.call('HEXISTS', KEYS[4], source)
+redis.call('XLEN', KEYS[5])
 local before = {}
 if #ids > 0 then before = redis.call('HMGET', KEYS[2], unpack(ids)) end
 
-local count = {new = 0, edited = 0, deleted = 0, unchanged = 0}
 local seen = {}
-for n, id in ipairs(ids) do
+local function see(id, version, hash, last, gone)
+  seen[#seen + 1] = id
+  seen[#seen + 1] = struct.pack('>I4c8I2B', version, hash, math.max(last, day), gone)
+end
+
+local count = {new = 0, edited = 0, deleted = 0, unchanged = 0}
+for n = 1, posts do
+  local id, old = ids[n], before[n]
   local at = FIRST + (n - 1) * WIDTH
-  local hash, gone = ARGV[at + 1], ARGV[at + 2] == '1'
-  local old = before[n]
+  local hash, flags = ARGV[at + 1], tonumber(ARGV[at + 2])
+  local gone, past, late = flags % 2 == 1, flags % 4 >= 2, flags >= 4
   local version, known, last, was_gone = 0, '', 0, 0
+  if old then version, known, last, was_gone = struct.unpack('>I4c8I2B', old) end
   local change = nil
-  if not old then
+  if version == 0 then
     if not gone then change = 'new' end
-  else
-    version, known, last, was_gone = struct.unpack('>I4c8I2B', old)
-    if gone then
-      if was_gone == 0 then change = 'deleted' end
-    elseif was_gone == 1 or known ~= hash then
-      change = 'edited'  -- also what was thought deleted, and stands there again
-    end
+  elseif gone then
+    if was_gone == 0 then change = 'deleted' end
+  elseif was_gone == 1 or known ~= hash then
+    change = 'edited'  -- also what was thought deleted, and stands there again
   end
-  if change then
-    version = version + 1
-    if baseline and not old then
-      count.unchanged = count.unchanged + 1
+  if change and (version > 0 or not past) then
+    local field = ARGV[at + 3] .. '\206' .. struct.pack('>I4', version + 1)
+      .. '\166change' .. CHANGE[change] .. ARGV[at + 4]
+    if late then
+      redis.call('XADD', KEYS[1], '*', wire, field, 'late', '1')
     else
-      redis.call('XADD', KEYS[1], '*', wire, ARGV[at + 3] .. '\206'
-        .. struct.pack('>I4', version) .. '\166change' .. CHANGE[change] .. ARGV[at + 4])
-      count[change] = count[change] + 1
+      redis.call('XADD', KEYS[1], '*', wire, field)
     end
+    count[change] = count[change] + 1
   else
     count.unchanged = count.unchanged + 1
   end
-  if change or (old and last < day) then
-    seen[#seen + 1] = id
-    seen[#seen + 1] = struct.pack(
-      '>I4c8I2B', version, hash, math.max(last, day), gone and 1 or 0)
+  if change then
+    see(id, version + 1, hash, last, gone and 1 or 0)
+  elseif version > 0 and last < day then
+    see(id, version, hash, last, gone and 1 or 0)
+  end
+end
+
+for at = notes, #ARGV, 3 do
+  local n = posts + (at - notes) / 3 + 1
+  local id, old, what = ids[n], before[n], ARGV[at + 1]
+  local version, known, last = 0, '', 0
+  if old then version, known, last = struct.unpack('>I4c8I2', old) end
+  if version == 0 and known ~= what then
+    redis.call('XADD', KEYS[5], '*', wire, ARGV[at + 2])
+    see(id, 0, what, last, 0)
+  elseif version == 0 and last < day then
+    see(id, 0, what, last, 0)
   end
 end
 
 if #seen > 0 then redis.call('HSET', KEYS[2], unpack(seen)) end
-if moves then redis.call('HSET', KEYS[3], source, cursor) end
+if moves then
+  redis.call('HSET', KEYS[3], source, cursor)
+  redis.call('HSET', KEYS[4], source, ARGV[4])
+end
 return {count.new, count.edited, count.deleted, count.unchanged}

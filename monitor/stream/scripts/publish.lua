@@ -1,28 +1,41 @@
 #!lua flags=allow-oom
--- Items that were judged: acknowledged in `items`, and what matters put onto `matches`.
--- An item that was acknowledged before is passed over, so this may be repeated.
+-- Items that were judged: acknowledged in `items`, what matters put onto `matches`, and
+-- why the others do not onto `notes`.  An item that was acknowledged before is passed
+-- over, so this may be repeated.
 --
--- KEYS  items, matches, then for each match: matched:<post>
--- ARGV  wire, group, seconds that matched:<post> is kept, number of items that matter
---       to nobody, their ids, then for each match: id, item is new, has rules, match
+-- KEYS  items, matches, notes, then for each match: matched:<post>
+-- ARGV  wire, group, seconds that matched:<post> is kept,
+--       number of items with nothing to say of them, their ids,
+--       number of items with a note, each: id, note,
+--       then for each match: id, item is new, has rules, is late, match
 -- Answer: how many matches were added
 local wire, group, keep, plain = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 redis.call('XLEN', KEYS[2])  -- of another type: end before the first write
+redis.call('XLEN', KEYS[3])
 if plain > 0 then redis.call('XACK', KEYS[1], group, unpack(ARGV, 5, 4 + plain)) end
 
+local noted = tonumber(ARGV[5 + plain])
+local at = 6 + plain
+for _ = 1, noted do
+  if redis.call('XACK', KEYS[1], group, ARGV[at]) == 1 then
+    redis.call('XADD', KEYS[3], '*', wire, ARGV[at + 1])
+  end
+  at = at + 2
+end
+
 local added = 0
-for n = 3, #KEYS do
-  local at = 5 + plain + (n - 3) * 4
-  local new, matters, match = ARGV[at + 1] == '1', ARGV[at + 2] == '1', ARGV[at + 3]
+for n = 4, #KEYS do
+  local new, matters, late = ARGV[at + 1] == '1', ARGV[at + 2] == '1', ARGV[at + 3] == '1'
+  local match = ARGV[at + 4]
   local was = not new and redis.call('GET', KEYS[n])
   if redis.call('XACK', KEYS[1], group, ARGV[at]) == 1 and (matters or was) then
-    if was then
-      redis.call('XADD', KEYS[2], '*', wire, match, 'was', was)
-    else
-      redis.call('XADD', KEYS[2], '*', wire, match)
-    end
+    local fields = {wire, match}
+    if was then fields[#fields + 1] = 'was'; fields[#fields + 1] = was end
+    if late then fields[#fields + 1] = 'late'; fields[#fields + 1] = '1' end
+    redis.call('XADD', KEYS[2], '*', unpack(fields))
     if matters then redis.call('SET', KEYS[n], match, 'EX', keep) end
     added = added + 1
   end
+  at = at + 5
 end
 return added
