@@ -31,7 +31,7 @@ from monitor.guard import Guard, Network, Resolve, look_up
 from monitor.pools import Pools, usual_authorities
 from monitor.turns import Turns
 
-__all__ = ["Answer", "Network", "Web", "encode_json"]
+__all__ = ["Answer", "Network", "Reply", "Web", "encode_json"]
 
 # Below WARNING they tell whole URLs and headers.
 for library in ("httpx", "httpcore"):
@@ -73,7 +73,9 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
+class Reply:
+    """What a server answered, whatever it means; `headers` are by lower-case name."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -159,13 +161,28 @@ class Web:
             Transient: No answer came; the other side may or may not have acted.
             Rejected: We may not or cannot send this there; nothing was sent.
         """
-        target = _checked(url)
-        sent = {"content-type": "application/json"}
-        sent |= {name.lower(): value for name, value in (headers or {}).items()}
-        request = _request("POST", target, sent, "utf-8", encode_json(body))
-        async with self._posting.of(_host(target)) as pool:
-            reply = await self._exchange(pool, request, self._deadline, _read_any)
+        usual = {"content-type": "application/json"}
+        given = {name.lower(): value for name, value in (headers or {}).items()}
+        reply = await self.post(url, encode_json(body), headers=usual | given)
         return reply.status, _decode_json(reply.body)
+
+    async def post(
+        self, url: str, content: bytes, *, headers: Mapping[str, str]
+    ) -> Reply:
+        """
+        Post these very bytes, and return the answer; see `post_json`.
+
+        Args:
+            headers: By lower-case name, `content-type` among them.
+        """
+        target = _checked(url)
+        request = _request("POST", target, headers, "utf-8", content)
+        async with self._posting.of(_host(target)) as pool:
+            return await self._exchange(pool, request, self._deadline, _read_any)
+
+    def now(self) -> datetime:
+        """Return the wall time in UTC, for sinks that sign when they send."""
+        return self._clock.now()
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -174,7 +191,7 @@ class Web:
 
     async def _get(
         self, target: httpx.URL, asked: Mapping[str, str], left: float, *, follow: bool
-    ) -> tuple[_Reply, float]:
+    ) -> tuple[Reply, float]:
         """Make one request when its turn has come; return also the seconds it took."""
         host, loop = _host(target), asyncio.get_running_loop()
         # As latin-1, so that an ETag goes back byte for byte as it came.
@@ -210,7 +227,7 @@ class Web:
         request: httpx.Request,
         left: float,
         read: Read,
-    ) -> _Reply:
+    ) -> Reply:
         """
         Send *request*, and return the answer with what *read* makes of its body.
 
@@ -226,7 +243,7 @@ class Web:
                     body = await read(response, host)
                 finally:
                     await response.aclose()
-            return _Reply(response.status_code, _fields(response), body)
+            return Reply(response.status_code, _fields(response), body)
         except TimeoutError:
             why = f"no whole answer within {self._deadline:g} s"
         except httpx.LocalProtocolError:
@@ -235,7 +252,7 @@ class Web:
             why = _breakage(error)
         raise kind(f"{host}: {why}")  # here, where no library's error is its context
 
-    def _answer(self, reply: _Reply, url: httpx.URL) -> Answer:
+    def _answer(self, reply: Reply, url: httpx.URL) -> Answer:
         return Answer(
             status=reply.status,
             headers=reply.headers,
