@@ -8,9 +8,14 @@ A new sink is tested by its line in `SINKS` and by its API's refusals under
 import io
 import json
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import asynccontextmanager, redirect_stdout
-from dataclasses import MISSING, dataclass, fields
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    redirect_stdout,
+)
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -19,7 +24,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from monitor import errors
-from monitor.alert import SINKS, Pace, Sink
+from monitor.alert import SINKS, Pace, Repeats, Sink
 from monitor.clock import SystemClock
 from monitor.errors import Failure, Gone, Moved, Transient
 from monitor.secret import Secret
@@ -30,6 +35,7 @@ from tests.loopback import Request, Response, json_response, serve
 
 FIXTURES = Path(__file__).parent / "fixtures" / "alert"
 CANARY = "31337:canary-that-must-not-show"
+CANARIES = {"webhook": f"whsec_{b64encode(CANARY.encode()).decode()}"}
 ADDRESS = "-100200300"
 HOSTILE = (
     "\x1b[31mкрасный\x1b[0m <b>не жирный</b> &amp; [bold]x[/bold] *_`~ @everyone "
@@ -50,6 +56,7 @@ class Refusal:
     status: int
     body: Any
     action: str
+    headers: Mapping[str, str] = field(default_factory=dict)
     retry_after: float | None = None
     everywhere: bool | None = None
     address: str | None = None
@@ -69,6 +76,17 @@ each_refusal = pytest.mark.parametrize(
 )
 
 
+def canary(kind: str) -> str:
+    """Return a secret that a sink of this *kind* takes for one."""
+    return CANARIES.get(kind, CANARY)
+
+
+def there(sink: Sink) -> str:
+    """Return an address of somebody: a chat, or below the sink's own if it has one."""
+    url = getattr(sink, "url", "")
+    return f"{url}/{ADDRESS}" if url else ADDRESS
+
+
 def made(kind: str, url: str) -> Sink:
     """Return a sink of this *kind* whose service is at *url*."""
     sink = SINKS[kind]
@@ -76,7 +94,7 @@ def made(kind: str, url: str) -> Sink:
     given: dict[str, Any] = {}
     for part in fields(sink):  # type: ignore[arg-type] # every sink is a dataclass
         if hints[part.name] is Secret:
-            given[part.name] = Secret(CANARY)
+            given[part.name] = Secret(canary(kind))
         elif part.name in {"api", "url"}:
             given[part.name] = url
         elif part.name == "name":
@@ -86,23 +104,39 @@ def made(kind: str, url: str) -> Sink:
     return sink(**given)
 
 
+RECOGNISING = [
+    kind for kind in SINKS if made(kind, "http://127.0.0.1:1").repeats.recognised
+]
+
+
 @asynccontextmanager
 async def service(
-    kind: str, status: int = 200, body: Any = None
+    kind: str,
+    status: int = 200,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[Sink, Web, list[Request]]]:
     """Run a service that always answers so; yield the sink, and what it asks."""
 
     def answer(request: Request) -> Response:
         del request
         if isinstance(body, str):
-            return Response(status, body, {"Content-Type": "text/html"})
-        return json_response(body, status)
+            html = {"Content-Type": "text/html"}
+            return Response(status, body, html | dict(headers or {}))
+        return json_response(body, status, headers)
 
     allow = [ip_network("127.0.0.0/8")]
     web = Web(SystemClock(), allow=allow, deadline=timedelta(seconds=5))
     async with serve(answer) as server:
         yield made(kind, server.url), web, server.requests
         await web.aclose()
+
+
+def refusing(
+    refusal: Refusal,
+) -> AbstractAsyncContextManager[tuple[Sink, Web, list[Request]]]:
+    """Run a service that always refuses so."""
+    return service(refusal.kind, refusal.status, refusal.body, refusal.headers)
 
 
 GOOD: Mapping[str, Any] = {"ok": True, "result": {"message_id": 17}, "id": "17"}
@@ -141,6 +175,7 @@ def test_equal_settings_are_equal_sinks(kind: str) -> None:
     assert hash(one) == hash(other)
     assert kind == one.name
     assert isinstance(one.pace, Pace)
+    assert isinstance(one.repeats, Repeats)
 
 
 @each_sink
@@ -148,15 +183,15 @@ def test_shows_no_secret(kind: str) -> None:
     """Nothing secret is in what a sink is printed as."""
     sink = made(kind, "http://127.0.0.1:1")
 
-    assert CANARY not in f"{sink!r} {sink!s}"
+    assert canary(kind) not in f"{sink!r} {sink!s}"
 
 
 @each_refusal
 async def test_each_refusal_leads_to_its_action(refusal: Refusal) -> None:
     """What a service answered leads to the action that is written beside it."""
-    async with service(refusal.kind, refusal.status, refusal.body) as (sink, web, _):
+    async with refusing(refusal) as (sink, web, _):
         with pytest.raises(Failure) as caught:
-            await sink.send(alert(), ADDRESS, web)
+            await sink.send(alert(), there(sink), web)
 
     failure = caught.value
     wanted: type[Failure] = getattr(errors, refusal.action)
@@ -173,25 +208,38 @@ async def test_each_refusal_leads_to_its_action(refusal: Refusal) -> None:
 async def test_no_refusal_shows_a_secret_or_an_address(refusal: Refusal) -> None:
     """Neither a token nor where a person is reached is in any error."""
     was = match("a")
-    async with service(refusal.kind, refusal.status, refusal.body) as (sink, web, _):
+    async with refusing(refusal) as (sink, web, _):
         for attempt in (
-            sink.send(alert(), ADDRESS, web),
-            sink.edit(edited(was, "b"), ADDRESS, "17", web),
+            sink.send(alert(), there(sink), web),
+            sink.edit(edited(was, "b"), there(sink), "17", web),
             sink.check(web),
         ):
             if failure := await failure_of(attempt):
                 told = everything(failure)
-                assert CANARY not in told
+                assert canary(refusal.kind) not in told
                 assert ADDRESS not in told
+
+
+@pytest.mark.parametrize("kind", RECOGNISING)
+async def test_what_is_recognised_carries_its_key(kind: str) -> None:
+    """A sink that says so tells its service the key, the same with each attempt."""
+    told = replace(alert(), key="0f" * 16)
+    async with service(kind, 500) as (sink, web, asked):
+        for _ in range(2):
+            await failure_of(sink.send(told, there(sink), web))
+
+    seen = [f"{one.target} {one.headers} {one.body.decode()}" for one in asked]
+    assert [True, True] == [told.key in one for one in seen]
+    assert asked[0].body == asked[1].body
 
 
 @each_sink
 async def test_a_service_that_echoes_the_secret_does_not_spread_it(kind: str) -> None:
     """What a broken server says of us is not passed on as it is."""
-    echo = {"ok": False, "error_code": 400, "description": f"bad {CANARY}"}
+    echo = {"ok": False, "error_code": 400, "description": f"bad {canary(kind)}"}
     async with service(kind, 400, echo) as (sink, web, _):
-        if failure := await failure_of(sink.send(alert(), ADDRESS, web)):
-            assert CANARY not in everything(failure)
+        if failure := await failure_of(sink.send(alert(), there(sink), web)):
+            assert canary(kind) not in everything(failure)
 
 
 @each_sink
@@ -200,12 +248,12 @@ async def test_no_answer_shows_no_secret(kind: str) -> None:
     web = Web(SystemClock(), allow=[ip_network("127.0.0.0/8")])
     sink = made(kind, "http://127.0.0.1:1")
 
-    failure = await failure_of(sink.send(alert(), ADDRESS, web))
+    failure = await failure_of(sink.send(alert(), there(sink), web))
     await web.aclose()
 
     if failure:
         assert isinstance(failure, Transient)
-        assert CANARY not in everything(failure)
+        assert canary(kind) not in everything(failure)
 
 
 @each_sink
@@ -219,11 +267,11 @@ async def test_hostile_text_arrives_as_text(kind: str, change: str) -> None:
             assert out is sys.stdout
             if change == "new":
                 told = alert(HOSTILE, title=HOSTILE, forward=HOSTILE, places=())
-                await sink.send(told, ADDRESS, web)
+                await sink.send(told, there(sink), web)
             elif change == "edited":
-                await sink.edit(edited(was, f"{HOSTILE} 2"), ADDRESS, "17", web)
+                await sink.edit(edited(was, f"{HOSTILE} 2"), there(sink), "17", web)
             else:
-                await sink.edit(deleted(was), ADDRESS, "17", web)
+                await sink.edit(deleted(was), there(sink), "17", web)
         arrived = [out.getvalue(), *(_text(request) for request in asked)]
 
     shown = "".join(arrived)
@@ -235,6 +283,8 @@ def _text(request: Request) -> str:
     """Return what a reader of this request's message sees, whatever its markup."""
     body = json.loads(request.body or b"{}")
     assert isinstance(body, dict)
+    if body.get("specversion"):
+        return str(body["data"]["message"])
     if body.get("parse_mode") == "HTML":
         return read(body["text"])[0]
     return "\n".join(str(value) for value in body.values())

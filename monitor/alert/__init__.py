@@ -21,6 +21,7 @@ from monitor.alert.sink import (
 )
 from monitor.alert.subscriber import Subscriber
 from monitor.alert.telegram import Telegram
+from monitor.alert.webhook import Webhook
 
 __all__ = [
     "NOT_RECOGNISED",
@@ -32,6 +33,7 @@ __all__ = [
     "Sink",
     "Subscriber",
     "Telegram",
+    "Webhook",
     "Window",
     "message_key",
 ]
@@ -39,4 +41,5 @@ __all__ = [
 SINKS: Mapping[str, type[Sink]] = {
     "console": Console,
     "telegram": Telegram,
+    "webhook": Webhook,
 }

@@ -15,12 +15,14 @@ from monitor.config.document import Path_
 from monitor.config.files import Entry, Files
 from monitor.config.shape import ENTRIES
 from monitor.config.wording import hint
+from monitor.config.written import address
 from monitor.item import Signal
 
 NAMED = ("sources", "sinks", "subscribers", "rules", "topics", "signals")
 COUNTRIES = ("RU", "UA")  # above every region; a national source's home
 LANGUAGES = ("ru", "uk", "en")
-ADDRESSED = ("telegram",)  # sinks that reach nobody without an address
+ADDRESSED = ("telegram", "webhook")  # sinks that reach nobody without an address
+POSTED = ("webhook",)  # sinks whose addresses are of the web
 TOP = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")  # ISO 3166-2
 BELOW = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 GLOBE = (90, 180)  # degrees north or south, east or west
@@ -220,11 +222,20 @@ def _check_voices(rule: Entry, sources: Sequence[Entry]) -> None:
 
 def _check_address(subscriber: Entry, sinks: Sequence[Entry]) -> None:
     """Note a subscriber whose sink would not know where to find them."""
-    kinds = {sink.name: sink.text("kind") for sink in sinks}
-    sink = subscriber.text("sink")
-    if kinds.get(sink) in ADDRESSED and subscriber.value and not subscriber.value.to:
-        said = f"the key 'to' is needed: their address in {sink!r}"
+    called = subscriber.text("sink")
+    sink = next((one for one in reversed(sinks) if one.name == called), None)
+    if sink is None or not subscriber.value:
+        return
+    kind, to = sink.text("kind"), subscriber.value.to
+    if kind in ADDRESSED and not to and not sink.text("url"):
+        said = f"the key 'to' is needed: their address in {called!r}"
         subscriber.say((), f"{'.'.join(map(str, subscriber.path))}: {said}")
+    if kind in POSTED and to:
+        try:
+            address(to)
+        except ValueError as error:
+            where = ".".join(map(str, (*subscriber.path, "to")))
+            subscriber.say(("to",), f"{where}: {error}")
 
 
 def _check_gaps(files: Files) -> None:
