@@ -9,6 +9,7 @@ import asyncio
 import os
 import platform
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from tests.bench import archive, daemon, stream
@@ -17,7 +18,7 @@ from tests.bench.filter import measure as measure_filter
 
 def main() -> None:
     """Measure, and print the table."""
-    parts = {
+    parts: dict[str, Callable[[], Mapping[str, object]]] = {
         "stream": lambda: asyncio.run(stream.measure()),
         "stream-on-disk": lambda: asyncio.run(stream.measure("always")),
         "filter": measure_filter,
@@ -30,8 +31,13 @@ def main() -> None:
     print("\n| figure | value |\n|---|---:|")  # noqa: T201
     for part in chosen:
         for figure, value in parts[part]().items():
-            shown = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-            print(f"| {part}: {figure} | {shown} |", flush=True)  # noqa: T201
+            print(f"| {part}: {figure} | {_shown(value)} |", flush=True)  # noqa: T201
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 main()
