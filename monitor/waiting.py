@@ -32,9 +32,10 @@ async def unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
 
 async def within(
     clock: Clock, limit: timedelta, tasks: Iterable[asyncio.Task[Any]]
-) -> set[asyncio.Task[Any]]:
-    """Wait for *tasks*, but no longer than *limit*; return those not done by then."""
-    left = set(tasks)
+) -> list[asyncio.Task[Any]]:
+    """Wait for *tasks*, but no longer than *limit*; return those not done, in order."""
+    all_ = [*tasks]
+    left = set(all_)
     limiting = asyncio.create_task(clock.sleep(limit))
     try:
         while left and not limiting.done():
@@ -44,4 +45,4 @@ async def within(
             left.discard(limiting)
     finally:
         limiting.cancel()
-    return left
+    return [task for task in all_ if task in left]

@@ -21,7 +21,7 @@ from monitor.config import Settings
 from monitor.daemon import Daemon
 from monitor.errors import Unavailable
 from monitor.health import LONGEST
-from monitor.item import WIRE, Delivery, Item, Match, Reading, to_json, to_wire
+from monitor.item import WIRE, Delivery, Item, Match, Note, Reading, to_json, to_wire
 from monitor.replay import decide
 from monitor.stream import PREFIX, QUEUES, Server, Stream
 from monitor.stream.archive import Archive
@@ -431,8 +431,10 @@ async def given(redis: str) -> None:
     delivery = Delivery(
         item=item.key, subscriber="ann", sink="chat", outcome="delivered", at=NOW
     )
-    values = (item, Match(item=item, reading=Reading()), delivery)
-    for queue, value in zip(("items", "matches", "deliveries"), values, strict=True):
+    note = Note(source="governor", id="2", what="service", at=NOW)
+    values = (item, Match(item=item, reading=Reading()), delivery, note)
+    queues = ("items", "matches", "deliveries", "notes")
+    for queue, value in zip(queues, values, strict=True):
         await door.call("XADD", door.key(queue), "*", WIRE, to_wire(value))
     await door.aclose()
 
@@ -533,7 +535,7 @@ async def test_a_dead_instance_is_followed_by_the_one_that_stands_by(
                 async with working(replace(other, sinks=(sink,))):
                     paper.publish(drone(1), drone(2))
                     await until(lambda: 9 - len(api.troubles) == 1)
-                    await until(lambda: 7 == len(events(lines, "stage_stands_by")))
+                    await until(lambda: 8 == len(events(lines, "stage_stands_by")))
                     first.kill()
                     await first.wait()
                     paper.publish(drone(3), drone(4))
