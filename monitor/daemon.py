@@ -25,6 +25,7 @@ from monitor.errors import Misconfigured
 from monitor.ground import connect, embedded, only_us, tend, watch
 from monitor.health import Health
 from monitor.house import House
+from monitor.intake import Intake
 from monitor.stream import Stream
 from monitor.systemd import notify, watchdog_interval
 from monitor.waiting import unless
@@ -75,7 +76,8 @@ class Daemon:
             web = Web(clock, allow=settings.allow, pace=settings.pace)
             stack.push_async_callback(web.aclose)
             house = self._keep_house(stack, stream) if "archive" in roles else None
-            work = Work(settings, stream, web, clock, self._stopping)
+            intake = Intake(stream, settings.state, clock)
+            work = Work(settings, stream, web, clock, self._stopping, intake=intake)
             async with asyncio.TaskGroup() as group:
                 beside = (
                     self._reloads(work),

@@ -6,7 +6,7 @@ web's pace for a host is waited out by those who want something of that host.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
 from monitor import log, pipeline
@@ -20,20 +20,41 @@ from monitor.waiting import unless
 from monitor.web import Web
 
 LONGEST_NAP = 1.0  # seconds; then the lease is renewed
+SHORTEST_NAP = 0.001  # seconds; a clock of microseconds never gets over less
 LONGEST_READ = 600.0  # seconds; 250 pages of a channel take some five minutes
+
+
+async def always() -> str:
+    """Have room for more, always."""
+    return ""
 
 
 class Poller:
     """Reads the sources it was given, each in its rhythm."""
 
-    def __init__(self, stream: Stream, web: Web, clock: Clock) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        web: Web,
+        clock: Clock,
+        intake: Callable[[], Awaitable[str]] = always,
+    ) -> None:
+        """
+        Read into *stream*.
+
+        Args:
+            intake: Asked before reads are begun: why there is no room for more, or
+                nothing.
+        """
         self._stream, self._web, self._clock = stream, web, clock
+        self._intake = intake
         self._log = log.get("collect")
         self._schedule = Schedule()
         self._sources: dict[str, Source] = {}
         self._reads: dict[str, asyncio.Task[None]] = {}
         self._began: dict[str, float] = {}  # reads, and when, until they are told of
         self._away = False
+        self._full = ""  # why no read is begun
         self._planned = asyncio.Event()
 
     def replace(self, sources: Iterable[Source]) -> None:
@@ -64,19 +85,32 @@ class Poller:
     def wait(self) -> float:
         """Return after how many seconds the next turn is to come."""
         due = self._schedule.next()
-        if due is None:
+        if due is None or self._full:
             return LONGEST_NAP
         return min(max(due - self._clock.monotonic(), 0.0), LONGEST_NAP)
 
     async def rest(self) -> None:
-        """Wait until a source is due, or something is planned anew."""
+        """
+        Wait until a source is due or something is planned anew, and see whether there
+        is room for more.
+
+        Raises:
+            Away: Redis does not say.
+        """
         self._planned.clear()
-        await unless(self._planned, self._clock.sleep(timedelta(seconds=self.wait())))
+        nap = timedelta(seconds=max(self.wait(), SHORTEST_NAP))
+        await unless(self._planned, self._clock.sleep(nap))
+        full = await self._intake()
+        if full and not self._full:
+            self._log.error("intake_stopped", why=full)
+        elif self._full and not full:
+            self._log.info("intake_goes_on")
+        self._full = full
 
     def turn(self) -> list[str]:
         """Begin to read the sources that are due, and return their names."""
         now = self._clock.monotonic()
-        names = self._schedule.due(now)
+        names = [] if self._full else self._schedule.due(now)
         for name in names:
             self._reads[name] = asyncio.create_task(self._read(self._sources[name]))
             self._began[name] = now

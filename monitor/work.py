@@ -23,7 +23,7 @@ from monitor.errors import Transient
 from monitor.health import Health
 from monitor.house import House
 from monitor.item import Item, Match, Origin
-from monitor.poll import Poller
+from monitor.poll import Poller, always
 from monitor.stage import SENDING, Lease, Stage, Stages
 from monitor.stream import ITEMS, MATCHES, QUEUES, Entry, Reader, Stream, outbox
 from monitor.stream.dayfile import Damaged
@@ -44,19 +44,22 @@ class Work:
         health: Which of them got somewhere of late.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the world it works in
         self,
         settings: Settings,
         stream: Stream,
         web: Web,
         clock: Clock,
         stopping: asyncio.Event,
+        *,
+        intake: Callable[[], Awaitable[str]] = always,
     ) -> None:
         """
         Prepare for *settings*; nothing is begun yet.
 
         Args:
             stopping: Once it is set, `turn` finishes what is in flight, and ends.
+            intake: Says why nothing more may be read now, or nothing.
         """
         self.health = Health(clock)
         self._stopping = stopping
@@ -64,6 +67,7 @@ class Work:
         self._subscribers = Subscribers(settings.subscribers)
         self._origins: Mapping[str, Origin] = settings.origins
         self._stream, self._web, self._clock = stream, web, clock
+        self._intake = intake
         self._log = log.get("daemon")
         self._poller: Poller | None = None
         self._couriers: list[Courier] = []
@@ -120,15 +124,15 @@ class Work:
             yield from self._archiving(house)
 
     def _collecting(self) -> Stage:
-        poller = self._poller = Poller(self._stream, self._web, self._clock)
+        stream, web, clock = self._stream, self._web, self._clock
+        poller = self._poller = Poller(stream, web, clock, self._intake)
         poller.replace(self._settings.sources)
 
         async def turn() -> None:
             await unless(self._stopping, poller.rest())
             poller.turn()
 
-        lease = Lease("collect", self._stream, self._clock)
-        return Stage(turn, lease, lose=poller.pause)
+        return Stage(turn, Lease("collect", stream, clock), lose=poller.pause)
 
     def _filtering(self) -> Stage:
         async def judge(entries: Sequence[Entry[Item]]) -> None:

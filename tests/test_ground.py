@@ -126,14 +126,14 @@ async def test_everything_goes_on_after_a_flush(
     source = scripted([batch(post("1"))], [batch(post("1"), post("2"))])
     reader = stream.reader(ITEMS, "filter")
     web = Web(clock)
-    await collect(source, stream, web)
+    await collect(source, stream, web, clock)
     async with watched(stream, state) as watching:
         with logged() as lines:
             await flush(door)
-            await collect(scripted([batch(post("1"))]), stream, web)
+            await collect(scripted([batch(post("1"))]), stream, web, clock)
             await watching.step()
             assert ["redis_flushed"] == events(lines)
-        await collect(source, stream, web)
+        await collect(source, stream, web, clock)
     await web.aclose()
 
     found = [*await reader.next(), *await reader.next()]

@@ -35,6 +35,7 @@
 #
 #   lease:NAME       its owner; expires
 #   epoch            which database this is: made once, gone with a flush
+#   pulse            counts on while we work: an older state of it has counted less
 #
 # POST is source/id.  Nothing here is trimmed by length: see scripts/trim.lua.
 
@@ -49,6 +50,7 @@ from monitor.errors import Unavailable
 from monitor.item import Delivery, Envelope, Item, Match, Note
 from monitor.stream import commits, letters, notes, upkeep
 from monitor.stream.commits import Accepted, Settlement
+from monitor.stream.database import Database
 from monitor.stream.directory import Directory
 from monitor.stream.doctor import Fact, examine
 from monitor.stream.door import Door, NoGroup
@@ -126,6 +128,7 @@ class Stream:
             replaced or is the wrong one.
         facts: What is to be known of the server, judged when it was connected.
         directory: The deliverers' notes on addresses.
+        database: What is asked of the server besides its streams.
     """
 
     def __init__(  # noqa: PLR0913 - what `behind` has found out
@@ -143,6 +146,7 @@ class Stream:
         self.epoch = epoch
         self.facts = tuple(facts)
         self.directory = Directory(door, clock)
+        self.database = Database(door)
         self._door = door
         self._clock = clock
         self._fresh = fresh

@@ -9,7 +9,10 @@ from monitor.errors import Unavailable
 from monitor.stream.door import Door
 
 OLDEST = (7, 0)  # the first whose scripts may free memory when it is full
-FULL = 0.85  # of maxmemory
+FULL = 0.85  # of maxmemory; then nothing more is taken in
+ROOMY = 0.80  # of maxmemory; below it, taking in goes on
+ROOM = 1 << 30  # bytes free on a disk; under it, nothing more is taken in
+AMPLE = ROOM + ROOM // 10  # bytes; above it, taking in goes on
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +37,42 @@ async def examine(door: Door) -> list[Fact]:
     Raises:
         Away, Unavailable: as for `Door.call`.
     """
-    text = (await door.call("INFO")).decode("utf-8", "replace")
-    info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return facts(info, await _fsync(door))
+    return facts(_said(await door.call("INFO")), await _fsync(door))
+
+
+async def shortage(door: Door, *, stopped: bool) -> str:
+    """
+    Return why nothing more may be taken in, or nothing; see `fullness`.
+
+    Raises:
+        Away, Unavailable: as for `Door.call`.
+    """
+    return fullness(_said(await door.call("INFO")), stopped=stopped)
+
+
+def fullness(info: Mapping[str, str], *, stopped: bool) -> str:
+    """
+    Return why a server should be given nothing more to hold, or nothing.
+
+    Args:
+        info: What it says of itself (INFO).
+        stopped: It is given nothing now: it has to have some more room before it is
+            given anything again, so that it does not go back and forth.
+    """
+    used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    limit = ROOMY if stopped else FULL
+    if most and used >= limit * most:
+        return f"redis holds {_mib(used)} of {_mib(most)}: see what is not worked on"
+    if info.get("aof_last_write_status", "ok") != "ok":
+        return "redis cannot write its file: see the disk's space and the server's log"
+    return ""
+
+
+def scarcity(free: int, *, stopped: bool) -> str:
+    """Return why nothing more should be put on a disk with *free* bytes, or nothing."""
+    if free >= (AMPLE if stopped else ROOM):
+        return ""
+    return f"{_mib(free)} free on the disk: make room, the last 1 GiB is kept back"
 
 
 def facts(info: Mapping[str, str], fsync: str) -> list[Fact]:
@@ -120,6 +156,12 @@ async def _fsync(door: Door) -> str:
     except Unavailable:  # the user is not allowed to ask, which is no fault
         return "unknown"
     return answer[1].decode() if answer else "unknown"
+
+
+def _said(info: bytes) -> dict[str, str]:
+    """Return the fields of an answer to INFO."""
+    lines = info.decode("utf-8", "replace").splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
 def _mib(size: int) -> str:

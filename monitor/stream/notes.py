@@ -11,6 +11,7 @@ from monitor.stream.reader import Entry
 
 TAKE, RELEASE = Script("take"), Script("release")
 BEGIN, PROGRESS = Script("begin"), Script("progress")
+PULSE = Script("pulse")
 HEADER = 6  # bytes before the delivery in a field of the ledger; see record.lua
 MILLISECOND = timedelta(milliseconds=1)
 START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -105,6 +106,12 @@ async def epoch(door: Door, fresh: str) -> str:
         await door.call("SETNX", key, fresh)
         name = await door.call("GET", key)
     return (name or fresh.encode()).decode()
+
+
+async def pulse(door: Door) -> int:
+    """Count one more, and return how far it was counted."""
+    count: int = await door.run(PULSE, ["pulse"])
+    return count
 
 
 async def take(door: Door, name: str, owner: str, ttl: timedelta) -> bool:
