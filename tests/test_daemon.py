@@ -544,7 +544,7 @@ async def test_a_dead_instance_is_followed_by_the_one_that_stands_by(
                     await settled(at)
 
     assert [("1", f"feed/{n}/1") for n in (1, 2, 3, 4)] == sink.log
-    assert 7 == len(events(lines, "stage_taken_over"))
+    assert 8 == len(events(lines, "stage_taken_over"))
 
 
 async def expired(redis: str) -> None:
