@@ -24,6 +24,7 @@ SENDING = timedelta(seconds=30)  # the longest that a message is on its way: `We
 STANDBY = timedelta(seconds=1)  # between two looks at a lease that another holds
 FIRST_WAIT = timedelta(milliseconds=200)
 LONGEST_WAIT = timedelta(seconds=30)  # between two tries of a stage that fails
+LONGEST_AWAY = timedelta(seconds=5)  # between two looks whether Redis is back
 
 
 class Lease:
@@ -111,16 +112,17 @@ class Stages:
 
     async def run(self, stage: Stage) -> None:
         """Turn one stage until the end: wait where it must, and never let it die."""
-        name, failures = stage.lease.name, 0
+        name, failures, longest = stage.lease.name, 0, LONGEST_WAIT
         self._health.beat(name)  # one that hangs from the beginning is missed, too
         while not self._stopping.is_set():
             try:
                 await self._turn(stage, anew=failures > 0)
             except (Transient, Unavailable) as failure:
                 failures += 1
+                longest = LONGEST_AWAY if isinstance(failure, Away) else LONGEST_WAIT
                 self._tell_waiting(name, failure)
             except Exception as error:  # noqa: BLE001 - the seam: no bug may end a stage
-                failures += 1
+                failures, longest = failures + 1, LONGEST_WAIT
                 self._tell_broken(name, error)
             else:
                 failures = 0
@@ -128,7 +130,7 @@ class Stages:
             self._health.beat(name)  # to wait for Redis is no reason to die
             if failures:
                 wait = FIRST_WAIT * 2 ** min(failures - 1, 16)
-                await self._nap(min(wait, LONGEST_WAIT))
+                await self._nap(min(wait, longest))
         with suppress(Transient, Unavailable):  # then it ends by itself
             await stage.lease.release()
         self._health.forget(name)
