@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from tests.bench import archive, daemon, stream
+from tests.bench import archive, audience, daemon, latency, stream
 from tests.bench.filter import measure as measure_filter
 
 
@@ -21,6 +21,8 @@ def main() -> None:
     parts: dict[str, Callable[[], Mapping[str, object]]] = {
         "stream": lambda: asyncio.run(stream.measure()),
         "stream-on-disk": lambda: asyncio.run(stream.measure("always")),
+        "latency": latency.measure,
+        "audience": audience.measure,
         "filter": measure_filter,
         "archive": archive.measure,
         "daemon": daemon.measure,
