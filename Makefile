@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test cover lint type check fmt bench lock schema clean deb
+.PHONY: help setup demo run test cover lint type check fmt bench mutants lock schema clean deb
 
 help: ## what each word does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ fmt: $(VENV)/.dev ## let the formatter have its way
 
 bench: $(VENV)/.dev ## throughput, latency, memory and start, as one table
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+mutants: $(VENV)/.dev ## plant bugs into a copy of the program: the tests must catch each
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 schema: $(VENV)/.run ## write config/schema.json anew
 	@$(BIN)/monitor schema > config/schema.json
