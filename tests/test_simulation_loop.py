@@ -128,7 +128,8 @@ def test_a_callback_that_fails_fails_the_run() -> None:
     """A callback has nobody who awaits it."""
 
     async def main() -> None:
-        asyncio.get_running_loop().call_later(1, {}.__getitem__, "no such key")
+        nothing: dict[str, str] = {}
+        asyncio.get_running_loop().call_later(1, nothing.__getitem__, "no such key")
         await asyncio.sleep(2)
 
     with pytest.raises(Unhandled) as caught:
