@@ -5,6 +5,7 @@ Separate processes may share one state folder, each with roles of its own; which
 comes first starts the embedded server, and if that one ends, another starts it again.
 """
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,6 +26,7 @@ from monitor.systemd import lock_of, only_one
 PATIENCE = timedelta(seconds=60)  # with a Redis that is not there yet at the start
 LOOK = timedelta(seconds=1)  # between two looks whether it is there
 GLANCE = timedelta(seconds=10)  # between two looks whether it was flushed
+STEADY = timedelta(seconds=60)  # a server that ends sooner ends for a reason that stays
 
 
 @contextmanager
@@ -149,7 +151,8 @@ def _is_news(epoch: str, state: Path) -> bool:
 
 async def tend(server: Server | None, clock: Clock) -> None:
     """Start the embedded server again when it is gone, whoever had started it."""
-    failing, tell = False, log.get("daemon")
+    failing, restless, tell = False, False, log.get("daemon")
+    started = -math.inf
     while server:
         await clock.sleep(LOOK)
         before = server.pid
@@ -159,10 +162,19 @@ async def tend(server: Server | None, clock: Clock) -> None:
             if not failing:
                 tell.error("server_gone", why=str(reason))
             failing = True
-        else:
-            failing = False
-            if server.pid != before:
-                tell.warning("server_started_again", pid=server.pid)
+            continue
+        failing = False
+        if server.pid == before:
+            continue
+        now = clock.monotonic()
+        if now - started > STEADY.total_seconds():
+            restless = False
+            tell.warning("server_started_again", pid=server.pid)
+        elif not restless:
+            restless = True
+            why = "see the disk's space, and redis/server.log in `state`"
+            tell.error("server_keeps_ending", why=why)
+        started = now
 
 
 def _kept(path: Path, text: str) -> str:
