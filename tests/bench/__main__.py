@@ -2,7 +2,8 @@
 ``make bench``: every figure that the documentation names, as one table.
 
 A ratio is measured in one run against the same server on the same machine; absolute
-figures swing by a third with what else the machine does.
+figures swing by a third with what else the machine does.  ``ARGS=peers`` measures
+others beside us; they have to be installed from an index of packages for that.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from tests.bench import archive, audience, daemon, latency, stream
+from tests.bench import archive, audience, daemon, latency, peers, stream
 from tests.bench.filter import measure as measure_filter
 
 
@@ -26,8 +27,9 @@ def main() -> None:
         "filter": measure_filter,
         "archive": archive.measure,
         "daemon": daemon.measure,
+        "peers": peers.measure,
     }
-    chosen = sys.argv[1:] or list(parts)
+    chosen = sys.argv[1:] or [part for part in parts if part != "peers"]
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}, Python {sys.version.split()[0]}")  # noqa: T201
     print("\n| figure | value |\n|---|---:|")  # noqa: T201
