@@ -30,7 +30,9 @@ MediaKind = Literal[
     "document", "sticker", "poll", "location", "other",
 ]  # fmt: skip
 Outcome = Literal["delivered", "edited", "suppressed", "dead"]
-What = Literal["filtered", "service", "part", "absent"]
+What = Literal[
+    "filtered", "service", "part", "absent", "past", "unconcerned", "dead"
+]  # fmt: skip
 Span = tuple[int, int]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
@@ -164,6 +166,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         why: For `suppressed` and `dead`, the reason; for the others, the rules.
         repeats: Earlier sends of it whose end nobody knows: so many copies may lie
             there as well, where the service does not recognise a repeat.
+        among: How many subscribers the item concerns, this one included.
     """
 
     item: str
@@ -175,6 +178,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     why: str = ""
     repeats: int = 0
+    among: int = 0
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +194,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         again: An operator put it back after it had been set aside.
         late: The post was found only long after it was published, when reading went on
             after a loss or a long pause: it is no news of this moment.
+        among: How many subscribers the match concerns, in all envelopes and in none.
     """
 
     match: Match
@@ -199,6 +204,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     newly: tuple[str, ...] = ()
     again: bool = False
     late: bool = False
+    among: int = 0
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,9 +216,11 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
         version: Of the post that was judged; 0 where there is no post.
         what: `filtered`, no rule wants it; `service`, a message of the service itself,
             such as a new title; `part` of an album, whose first part is the item;
-            `absent`, its neighbours were there and it was not.
+            `absent`, its neighbours were there and it was not; `past`, it stood there
+            before the first read; `unconcerned`, it matters to no subscriber; `dead`,
+            it was set aside.
         why: For `filtered`, the rule that came nearest and what was missing; for
-            `part`, the id of the item.
+            `part`, the id of the item; for `dead`, the reason.
     """
 
     source: str

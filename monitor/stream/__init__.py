@@ -47,9 +47,9 @@ from typing import Any, Final, Self, overload
 
 from monitor.clock import Clock, SystemClock
 from monitor.errors import Unavailable
-from monitor.item import Delivery, Envelope, Item, Match, Note
+from monitor.item import Delivery, Envelope, Item, Note
 from monitor.stream import commits, letters, notes, upkeep
-from monitor.stream.commits import Accepted, Settlement
+from monitor.stream.commits import Accepted, Correction, Settlement
 from monitor.stream.database import Database
 from monitor.stream.directory import Directory
 from monitor.stream.doctor import Fact, examine
@@ -86,6 +86,7 @@ __all__ = [
     "QUEUES",
     "Accepted",
     "Begun",
+    "Correction",
     "Damaged",
     "Depth",
     "Entry",
@@ -247,26 +248,25 @@ class Stream:
         )
         return await commits.accept(self._door, read)
 
-    async def publish(
-        self, verdicts: Sequence[tuple[Entry[Item], Match | Note | None]]
-    ) -> int:
+    async def publish(self, verdicts: Sequence[commits.Verdict]) -> int:
         """
         Acknowledge items, and put what matters onto `matches`; return how many.
 
         Why another one does not goes onto `notes`, if it is given.
 
         An edited or deleted item that matters no more is a match without rules.  It is
-        passed on if an earlier version mattered; and so is what it corrects.
+        passed on if an earlier version mattered; and so is what it corrects.  As part
+        of a `Correction` it leaves a note if none did.
         """
         return await commits.publish(self._door, verdicts)
 
     async def fanout(
         self,
-        plans: Sequence[tuple[Entry[Match], Sequence[Envelope], Sequence[Delivery]]],
+        plans: Sequence[commits.Plan],
     ) -> int:
         """
         Acknowledge matches, put envelopes onto their lanes, and write down who is not
-        told; return how many envelopes were added.
+        told, or a note that nobody is; return how many envelopes were added.
         """
         return await commits.fanout(self._door, plans)
 

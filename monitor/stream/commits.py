@@ -30,7 +30,7 @@ from monitor.stream.queues import (
     outbox,
     sending,
 )
-from monitor.stream.reader import Entry
+from monitor.stream.reader import Damaged, Entry
 
 ACCEPT, PUBLISH = Script("accept"), Script("publish")
 FANOUT, SETTLE = Script("fanout"), Script("settle")
@@ -47,9 +47,24 @@ RANK: Final[dict[Outcome, int]] = {  # see record.lua
     "edited": 2,
 }
 
-Verdict = tuple[Entry[Item], Match | Note | None]
-Plan = tuple[Entry[Match], Sequence[Envelope], Sequence[Delivery]]
 A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """
+    A match without rules, which corrects one that had some.
+
+    Attributes:
+        note: Stands for it if no earlier version of the post mattered.
+    """
+
+    match: Match
+    note: Note
+
+
+Verdict = tuple[Entry[Item], Match | Correction | Note | None]
+Plan = tuple[Entry[Match], Sequence[Envelope], Sequence[Delivery | Note]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +101,19 @@ class Read:
     def flags(self, item: Item) -> int:
         """Return what the script has to know of *item*."""
         then = item.published
-        past = self.baseline and (self.since is None or then <= self.since)
         late = self.late_before is not None and then < self.late_before
+        past = self._is_past(item)
         return GONE * (item.change == "deleted") + PAST * past + LATE * late
+
+    def past(self, item: Item) -> bytes:
+        """Return the note that *item* was there before, or nothing if it is no past."""
+        if not self._is_past(item):
+            return b""
+        return to_wire(Note(source=self.source, id=item.id, what="past", at=self.now))
+
+    def _is_past(self, item: Item) -> bool:
+        then = item.published
+        return self.baseline and (self.since is None or then <= self.since)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +158,7 @@ async def _accept(door: Door, read: Read, items: Sequence[Item]) -> Accepted:
         arguments += (int(moves), read.cursor, len(some))
         for item in some:
             arguments += (item.id, content_hash(item), read.flags(item))
-            arguments += to_wire_cut(item)
+            arguments += (*to_wire_cut(item), read.past(item))
         for note in (one for one in portion if isinstance(one, Note)):
             arguments += (note.id, f"{note.what:8.8}", to_wire(note))
         total += Accepted(*await door.run(ACCEPT, keys, arguments))
@@ -151,12 +176,13 @@ async def publish(door: Door, verdicts: Sequence[Verdict]) -> int:
         arguments.append(len(noted))
         for entry, note in noted:
             arguments += (entry.id, to_wire(note))
-        for entry, match in portion:
+        for entry, found in portion:
+            match = found.match if isinstance(found, Correction) else found
             if isinstance(match, Match):
                 keys.append(f"matched:{match.item.post}")
                 new, matters = match.item.change == "new", bool(match.rules)
                 arguments += (entry.id, int(new), int(matters), int(entry.late))
-                arguments.append(to_wire(match))
+                arguments += (to_wire(match), _otherwise(found))
         added += await door.run(PUBLISH, keys, arguments)
     return added
 
@@ -165,9 +191,11 @@ async def fanout(door: Door, plans: Sequence[Plan]) -> int:
     """Acknowledge matches, and add envelopes; see `Stream.fanout`."""
     added = 0
     for portion in _portions(plans, _spread):
-        keys = _Keys([MATCHES.name, DELIVERIES.name, "lanes"])
+        keys = _Keys([MATCHES.name, DELIVERIES.name, "lanes", NOTES.name])
         arguments: list[Argument] = [WIRE, "alert", LEDGER_KEPT]
-        for entry, envelopes, suppressed in portion:
+        for entry, envelopes, written in portion:
+            suppressed = [one for one in written if isinstance(one, Delivery)]
+            notes = [one for one in written if isinstance(one, Note)]
             arguments += (entry.id, len(envelopes))
             for envelope in envelopes:
                 name = outbox(envelope.sink).name
@@ -175,6 +203,7 @@ async def fanout(door: Door, plans: Sequence[Plan]) -> int:
             arguments.append(len(suppressed))
             for delivery in suppressed:
                 arguments += _recorded(keys, delivery)
+            arguments.append(to_wire(notes[0]) if notes else b"")
         added += await door.run(FANOUT, keys.names, arguments)
     return added
 
@@ -190,7 +219,8 @@ async def settle(door: Door, settlements: Sequence[Settlement]) -> int:
             envelope = one.entry.value
             again = isinstance(envelope, Envelope) and envelope.again
             arguments += (one.entry.id, int(one.done), int(again), len(one.deliveries))
-            for delivery in one.deliveries:
+            for plain in one.deliveries:
+                delivery = _counted(plain, envelope)
                 arguments += _recorded(keys, delivery)
                 arguments += _letter(one.entry, delivery)
         news += await door.run(SETTLE, keys.names, arguments)
@@ -220,6 +250,17 @@ def _recorded(keys: _Keys, delivery: Delivery) -> tuple[Argument, ...]:
         RANK[delivery.outcome],
         to_wire(delivery),
     )
+
+
+def _otherwise(found: Match | Correction | Note | None) -> bytes:
+    return to_wire(found.note) if isinstance(found, Correction) else b""
+
+
+def _counted(delivery: Delivery, envelope: Envelope | Damaged) -> Delivery:
+    """Return *delivery* with how many there must be, for the account."""
+    if not isinstance(envelope, Envelope):
+        return delivery
+    return msgspec.structs.replace(delivery, among=envelope.among)
 
 
 def _letter(entry: Entry[Envelope], delivery: Delivery) -> tuple[Argument, ...]:

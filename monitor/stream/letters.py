@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from monitor.item import Delivery, Envelope, Item, Match
+from monitor.item import WIRE, Delivery, Envelope, Item, Match, Note, to_wire
 from monitor.stream.door import Door, Script
-from monitor.stream.queues import DEAD, named
+from monitor.stream.queues import DEAD, NOTES, named
 from monitor.stream.reader import Damaged, Entry, decoded
 
 KEPT = b"entry:"  # what the fields of the entry itself are called in a letter
@@ -55,11 +55,10 @@ async def bury(
     }
     lane = int(named(entry.queue).lane)
     fields = [text for pair in said.items() for text in pair]
-    return bool(
-        await door.run(
-            BURY, [entry.queue, DEAD], [entry.group, entry.id, lane, *fields]
-        )
-    )
+    keys = [entry.queue, DEAD, NOTES.name]
+    note = _note(entry.value, why, at)
+    arguments = [entry.group, entry.id, lane, WIRE, note, *fields]
+    return bool(await door.run(BURY, keys, arguments))
 
 
 async def letters(door: Door, count: int) -> list[Letter]:
@@ -83,6 +82,17 @@ async def drop(door: Door, letter: str) -> bool:
     if not ID.fullmatch(letter):
         return False
     return bool(await door.call("XDEL", door.key(DEAD), letter))
+
+
+def _note(value: Any, why: str, at: datetime) -> bytes:
+    """Return the note that an item ends here, or nothing where nobody can tell."""
+    item = value.item if isinstance(value, Match) else value
+    if not isinstance(item, Item):
+        return b""
+    id_, version = item.id, item.version
+    return to_wire(
+        Note(source=item.source, id=id_, version=version, what="dead", why=why, at=at)
+    )
 
 
 def _letter(id_: bytes, fields: Sequence[bytes]) -> Letter:

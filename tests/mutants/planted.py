@@ -91,8 +91,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _bug(
         "publish_without_acknowledging",
         SCRIPTS + "publish.lua",
-        "if redis.call('XACK', KEYS[1], group, ARGV[at]) == 1 and (matters or was)",
-        "if (redis.call('XACK', KEYS[1], group, ARGV[at]) or 1) and (matters or was)",
+        "local fresh = redis.call('XACK', KEYS[1], group, ARGV[at]) == 1",
+        "local fresh = redis.call('XACK', KEYS[1], group, ARGV[at]) or true",
     ),
     _bug(
         "acknowledge_before_publishing",

@@ -5,14 +5,16 @@
 --
 -- Ids that are no posts to be told of, such as service messages, are noted once, and
 -- stand in `seen` with version 0: should a post appear there after all, it is new.
+-- Posts of the past are noted, too.
 --
 -- KEYS  items, seen:<source>, cursor, reads, notes
 -- ARGV  wire, source, day, now in ms, cursor moves, cursor, number of posts,
 --       then for each post: id, content hash, flags, head, tail (`item.to_wire_cut`),
+--       and its note, if it may be of the past,
 --       then for each note: id, what it is in 8 bytes, note
 -- Flags: 1 gone, 2 of the past (not seen before, it is marked as seen, no more), 4 late
 -- Answer: how many were new, edited, deleted, unchanged
-local FIRST, WIDTH = 8, 5
+local FIRST, WIDTH = 8, 6
 local CHANGE = {new = '\163new', edited = '\166edited', deleted = '\167deleted'}
 local wire, source, day = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local moves, cursor, posts = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
@@ -63,6 +65,7 @@ for n = 1, posts do
     count[change] = count[change] + 1
   else
     count.unchanged = count.unchanged + 1
+    if change then redis.call('XADD', KEYS[5], '*', wire, ARGV[at + 5]) end
   end
   if change then
     see(id, version + 1, hash, last, gone and 1 or 0)

@@ -2,15 +2,17 @@
 -- Matches whose readers were decided: acknowledged in `matches`, envelopes put onto the
 -- lanes of their sinks, and who is not told written down.  May be repeated.
 --
--- KEYS  matches, deliveries, lanes, then outboxes and ledgers
+-- KEYS  matches, deliveries, lanes, notes, then outboxes and ledgers
 -- ARGV  wire, group, seconds that a ledger is kept, then for each match:
 --       id, number of envelopes, each: number of its key, queue's name, envelope;
---       number of suppressed, each: number of its key, subscriber, version, rank, delivery
+--       number of suppressed, each: number of its key, subscriber, version, rank, delivery;
+--       a note, or nothing
 -- Answer: how many envelopes were added
 -- use record.lua
 local wire, group, keep = ARGV[1], ARGV[2], ARGV[3]
 redis.call('XLEN', KEYS[2])  -- of another type: end before the first write
 redis.call('SCARD', KEYS[3])
+redis.call('XLEN', KEYS[4])
 local at = 4
 local added = 0
 while at <= #ARGV do
@@ -34,5 +36,7 @@ while at <= #ARGV do
     end
     at = at + 5
   end
+  if fresh and ARGV[at] ~= '' then redis.call('XADD', KEYS[4], '*', wire, ARGV[at]) end
+  at = at + 1
 end
 return added
