@@ -26,6 +26,7 @@ from monitor.ground import connect, embedded, only_us, tend, watch
 from monitor.health import Health
 from monitor.house import House
 from monitor.intake import Intake
+from monitor.loss import Memory
 from monitor.stream import Stream
 from monitor.systemd import notify, watchdog_interval
 from monitor.waiting import unless
@@ -77,13 +78,26 @@ class Daemon:
             stack.push_async_callback(web.aclose)
             house = self._keep_house(stack, stream) if "archive" in roles else None
             intake = Intake(stream, settings.state, clock)
-            work = Work(settings, stream, web, clock, self._stopping, intake=intake)
+            memory = (
+                Memory(stream, settings.state, clock) if "collect" in roles else None
+            )
+            work = Work(
+                settings,
+                stream,
+                web,
+                clock,
+                self._stopping,
+                intake=intake,
+                marks=memory,
+            )
             async with asyncio.TaskGroup() as group:
                 beside = (
                     self._reloads(work),
                     self._show_life(work.health),
                     tend(server, clock),
-                    watch(stream, settings.state, clock),
+                    watch(
+                        stream, settings.state, clock, memory.look if memory else None
+                    ),
                 )
                 aside = [group.create_task(one) for one in beside]
                 await work.turn(roles, house, self._ready)

@@ -7,7 +7,7 @@ comes first starts the embedded server, and if that one ends, another starts it 
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from hashlib import blake2b
@@ -26,6 +26,11 @@ from monitor.systemd import lock_of, only_one
 PATIENCE = timedelta(seconds=60)  # with a Redis that is not there yet at the start
 LOOK = timedelta(seconds=1)  # between two looks whether it is there
 GLANCE = timedelta(seconds=10)  # between two looks whether it was flushed
+LOST = (
+    "it knows nothing of what was read until now: sources are caught up with from when "
+    "they were last read, and what they published since is told as late; what waited "
+    "to be sent is lost"
+)
 STEADY = timedelta(seconds=60)  # a server that ends sooner ends for a reason that stays
 
 
@@ -118,19 +123,28 @@ def _look_at(stream: Stream, state: Path) -> None:
         if fact.judgement == "warn":
             tell("redis_unfit", why=f"{fact.name} is {fact.value}: {fact.advice}")
     if _is_news(stream.epoch, state):
-        tell("redis_is_another", why="it knows nothing of what was read until now: "
-             "what the sources have at this moment is taken for the past")  # fmt: skip
+        tell("redis_is_another", why=LOST)
 
 
-async def watch(stream: Stream, state: Path, clock: Clock) -> None:
-    """Tell when Redis loses all it has while we work; the stages go on alone."""
+async def watch(
+    stream: Stream,
+    state: Path,
+    clock: Clock,
+    remember: Callable[[], Awaitable[object]] | None = None,
+) -> None:
+    """
+    Tell when Redis loses all it has while we work; the stages go on alone.
+
+    Args:
+        remember: Called at every look; see `loss.Memory`.
+    """
     while True:
         await clock.sleep(GLANCE)
         with suppress(Transient, Unavailable):  # the stages tell of it
             if await stream.is_another() and _is_news(stream.epoch, state):
-                log.get("daemon").error("redis_flushed", why="progress was lost: each "
-                    "source begins again from its newest posts; posts since its last "
-                    "read are not told, nor is what waited to be sent")  # fmt: skip
+                log.get("daemon").error("redis_flushed", why=LOST)
+            if remember:
+                await remember()
 
 
 def _is_news(epoch: str, state: Path) -> bool:

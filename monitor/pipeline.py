@@ -58,13 +58,14 @@ class Brought:
 LATE = timedelta(hours=1)  # not read for so long: what is found now is no news
 
 
-async def collect(
+async def collect(  # noqa: PLR0913 - a read, and what is remembered of the one before
     source: Source,
     stream: Stream,
     web: Web,
     clock: Clock,
     *,
     mark: datetime | None = None,
+    known: datetime | None = None,
 ) -> Brought:
     """
     Read *source* once, and accept each batch as it comes.
@@ -75,6 +76,8 @@ async def collect(
     Args:
         mark: When it was read last, before Redis lost what it knew of that.  Since then
             nothing is the past, and all that is found is late.
+        known: When it was read last, as far as we remember: a mark as well if Redis
+            knows nothing of the source.
 
     Raises:
         Transient, Rejected, Gone: as `Source.read` says; what was accepted before
@@ -83,6 +86,7 @@ async def collect(
     name, now = source.origin.source, clock.now()
     before = await stream.progress(name)
     new = not before.cursor
+    mark = mark or (known if before.read is None else None)
     paused = before.read is not None and now - before.read > LATE
     late = now if mark else now - LATE if paused else None
     total, gap = Accepted(), False
@@ -96,6 +100,8 @@ async def collect(
             since=mark,
             late_before=late,
         )
+        if mark and new and batch.items:  # it shows its newest, and maybe not all since
+            gap = all(item.published > mark for item in batch.items)
         gap, new = gap or batch.gap, False
     return Brought(total, gap)
 

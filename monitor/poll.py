@@ -7,7 +7,8 @@ web's pace for a host is waited out by those who want something of that host.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from monitor import log, pipeline
 from monitor.clock import Clock
@@ -29,6 +30,22 @@ async def always() -> str:
     return ""
 
 
+class Marks(Protocol):
+    """Where to go on if Redis lost how far the sources were read; see `loss.Memory`."""
+
+    async def look(self, *, count: bool = False) -> None:
+        """See whether it did."""
+
+    def mark(self, source: str) -> datetime | None:
+        """Return since when *source* is to be caught up with, if it is."""
+
+    def known(self, source: str) -> datetime | None:
+        """Return when we remember *source* to have been read last."""
+
+    def caught_up(self, source: str) -> None:
+        """Catch up with *source* no more."""
+
+
 class Poller:
     """Reads the sources it was given, each in its rhythm."""
 
@@ -37,7 +54,9 @@ class Poller:
         stream: Stream,
         web: Web,
         clock: Clock,
+        *,
         intake: Callable[[], Awaitable[str]] = always,
+        marks: Marks | None = None,
     ) -> None:
         """
         Read into *stream*.
@@ -45,9 +64,11 @@ class Poller:
         Args:
             intake: Asked before reads are begun: why there is no room for more, or
                 nothing.
+            marks: Where to go on after a loss; without, a source that Redis does not
+                know begins with its present.
         """
         self._stream, self._web, self._clock = stream, web, clock
-        self._intake = intake
+        self._intake, self._marks = intake, marks
         self._log = log.get("collect")
         self._schedule = Schedule()
         self._sources: dict[str, Source] = {}
@@ -100,6 +121,8 @@ class Poller:
         self._planned.clear()
         nap = timedelta(seconds=max(self.wait(), SHORTEST_NAP))
         await unless(self._planned, self._clock.sleep(nap))
+        if self._marks:
+            await self._marks.look(count=True)
         full = await self._intake()
         if full and not self._full:
             self._log.error("intake_stopped", why=full)
@@ -138,9 +161,7 @@ class Poller:
         """Read one source, and plan when it is read next."""
         name = source.origin.source
         try:
-            brought = await pipeline.collect(
-                source, self._stream, self._web, self._clock
-            )
+            brought = await self._collected(source)
         except Away as failure:
             self._put_off(name, failure)
         except Gone as failure:
@@ -156,6 +177,20 @@ class Poller:
             if self._reads.get(name) is asyncio.current_task():
                 del self._reads[name]
                 self._began.pop(name, None)
+
+    async def _collected(self, source: Source) -> Brought:
+        name, marks = source.origin.source, self._marks
+        brought = await pipeline.collect(
+            source,
+            self._stream,
+            self._web,
+            self._clock,
+            mark=marks.mark(name) if marks else None,
+            known=marks.known(name) if marks else None,
+        )
+        if marks:
+            marks.caught_up(name)
+        return brought
 
     def _succeeded(self, source: Source, brought: Brought) -> None:
         name, now = source.origin.source, self._clock.monotonic()

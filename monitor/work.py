@@ -23,7 +23,7 @@ from monitor.errors import Transient
 from monitor.health import Health
 from monitor.house import House
 from monitor.item import Item, Match, Origin
-from monitor.poll import Poller, always
+from monitor.poll import Marks, Poller, always
 from monitor.stage import SENDING, Lease, Stage, Stages
 from monitor.stream import ITEMS, MATCHES, QUEUES, Entry, Reader, Stream, outbox
 from monitor.stream.dayfile import Damaged
@@ -53,6 +53,7 @@ class Work:
         stopping: asyncio.Event,
         *,
         intake: Callable[[], Awaitable[str]] = always,
+        marks: Marks | None = None,
     ) -> None:
         """
         Prepare for *settings*; nothing is begun yet.
@@ -60,6 +61,7 @@ class Work:
         Args:
             stopping: Once it is set, `turn` finishes what is in flight, and ends.
             intake: Says why nothing more may be read now, or nothing.
+            marks: Where to go on after Redis lost how far the sources were read.
         """
         self.health = Health(clock)
         self._stopping = stopping
@@ -67,7 +69,7 @@ class Work:
         self._subscribers = Subscribers(settings.subscribers)
         self._origins: Mapping[str, Origin] = settings.origins
         self._stream, self._web, self._clock = stream, web, clock
-        self._intake = intake
+        self._intake, self._marks = intake, marks
         self._log = log.get("daemon")
         self._poller: Poller | None = None
         self._couriers: list[Courier] = []
@@ -125,7 +127,9 @@ class Work:
 
     def _collecting(self) -> Stage:
         stream, web, clock = self._stream, self._web, self._clock
-        poller = self._poller = Poller(stream, web, clock, self._intake)
+        poller = self._poller = Poller(
+            stream, web, clock, intake=self._intake, marks=self._marks
+        )
         poller.replace(self._settings.sources)
 
         async def turn() -> None:

@@ -93,7 +93,7 @@ async def small(
         stream = await Stream.connect(url, "one", sinks=["chat"], clock=clock)
         web = Web(clock)
         intake = Intake(stream, state, clock, free)
-        poller = Poller(stream, web, clock, intake)
+        poller = Poller(stream, web, clock, intake=intake)
         with logged() as lines:
             yield Site(stream, door, poller, clock, lines)
             await poller.pause()

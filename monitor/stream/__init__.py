@@ -55,7 +55,7 @@ from monitor.stream.directory import Directory
 from monitor.stream.doctor import Fact, examine
 from monitor.stream.door import Door, NoGroup
 from monitor.stream.letters import Letter
-from monitor.stream.notes import START, Begun, Progress, Sending
+from monitor.stream.notes import START, Begun, Progress, Pulse, Sending
 from monitor.stream.queues import (
     DELIVERIES,
     ITEMS,
@@ -93,6 +93,7 @@ __all__ = [
     "Fact",
     "Letter",
     "NoGroup",
+    "Pulse",
     "Queue",
     "Reader",
     "Sending",
@@ -147,7 +148,7 @@ class Stream:
         self.epoch = epoch
         self.facts = tuple(facts)
         self.directory = Directory(door, clock)
-        self.database = Database(door)
+        self.database = Database(door, fresh)
         self._door = door
         self._clock = clock
         self._fresh = fresh

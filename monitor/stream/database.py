@@ -1,8 +1,11 @@
 """The database as a whole: whether it takes more, and how old what it holds is."""
 
+from collections.abc import Callable
+
 from monitor.stream import notes
 from monitor.stream.doctor import shortage
 from monitor.stream.door import Door
+from monitor.stream.notes import Pulse
 
 
 class Database:
@@ -12,9 +15,9 @@ class Database:
     Every method raises `Away` and `Unavailable` as those of `Stream` do.
     """
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, fresh: Callable[[], str]) -> None:
         """Use `Stream.database`."""
-        self._door = door
+        self._door, self._fresh = door, fresh
 
     async def shortage(self, *, stopped: bool) -> str:
         """
@@ -25,10 +28,6 @@ class Database:
         """
         return await shortage(self._door, stopped=stopped)
 
-    async def pulse(self) -> int:
-        """
-        Count one more, and return how far it was counted in this database.
-
-        Who finds less than was counted before looks at an older state of it.
-        """
-        return await notes.pulse(self._door)
+    async def pulse(self, *, count: bool) -> Pulse:
+        """Return how the database stands, and *count* that we work on it."""
+        return await notes.pulse(self._door, self._fresh(), count=count)

@@ -1,6 +1,6 @@
 """Small things that are looked up: cursors, the ledger, leases, what is being sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,23 @@ class Progress:
 
     cursor: str = ""
     read: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """
+    How the database stands.
+
+    Attributes:
+        epoch: Which one it is.
+        count: How far was counted while somebody worked on it; less than before where
+            it is an older state of it.
+        reads: When each source was last read.
+    """
+
+    epoch: str
+    count: int
+    reads: Mapping[str, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +125,11 @@ async def epoch(door: Door, fresh: str) -> str:
     return (name or fresh.encode()).decode()
 
 
-async def pulse(door: Door) -> int:
-    """Count one more, and return how far it was counted."""
-    count: int = await door.run(PULSE, ["pulse"])
-    return count
+async def pulse(door: Door, fresh: str, *, count: bool) -> Pulse:
+    """Return how the database stands, and *count* that we work on it."""
+    keys = ["epoch", "pulse", "reads"]
+    name, counted, flat = await door.run(PULSE, keys, [fresh, int(count)])
+    return Pulse(name.decode(), counted, _times(flat))
 
 
 async def take(door: Door, name: str, owner: str, ttl: timedelta) -> bool:
@@ -126,7 +144,10 @@ async def release(door: Door, name: str, owner: str) -> bool:
 
 async def reads(door: Door) -> dict[str, datetime]:
     """Return when each source was last read."""
-    flat = await door.call("HGETALL", door.key("reads"))
+    return _times(await door.call("HGETALL", door.key("reads")))
+
+
+def _times(flat: Sequence[bytes]) -> dict[str, datetime]:
     return {name: START + int(at) * MILLISECOND for name, at in pairs(flat).items()}
 
 
