@@ -83,13 +83,18 @@ class Post:
 
     Attributes:
         id: Its number in the channel; of an album, that of the first part.
-        last: Of an album, the number of the last part.
         item: What it says; None for a service message.
+        parts: Of an album, the numbers of the further parts, ascending.
     """
 
     id: int
-    last: int
     item: Item | None
+    parts: tuple[int, ...] = ()
+
+    @property
+    def last(self) -> int:
+        """Its last number: of an album, that of the last part."""
+        return self.parts[-1] if self.parts else self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +188,7 @@ class _Block:
     id: int
     channel: int | None
     service: bool
-    last: int = 0
+    parts: set[int] = field(default_factory=set)
     published: datetime | None = None
     texts: list[str] = field(default_factory=list)
     media: list[Media] = field(default_factory=list)
@@ -195,9 +200,9 @@ class _Block:
 
     def post(self, source: str, received: datetime) -> Post:
         """Return the post; one without a time is published when it was received."""
-        last = max(self.id, self.last)
+        parts = tuple(sorted(part for part in self.parts if part > self.id))
         if self.service:
-            return Post(id=self.id, last=last, item=None)
+            return Post(id=self.id, item=None, parts=parts)
         media = self.media
         if self.boxes and not self.supported:
             media = [*media, *[Media(kind="other")] * self.boxes]
@@ -213,7 +218,7 @@ class _Block:
             forward=self.forward,
             reply_to=self.reply_to,
         )
-        return Post(id=self.id, last=last, item=item)
+        return Post(id=self.id, item=item, parts=parts)
 
 
 class _Draft:
@@ -326,7 +331,7 @@ def _telling(classes: str) -> frozenset[str]:
 def _attach(block: _Block, node: LexborNode, name: str, link: str) -> None:
     part = _PART.search(link)
     if part:
-        block.last = max(block.last, int(part[1]))
+        block.parts.add(int(part[1]))
     if name == BOX:
         block.boxes += 1
     else:

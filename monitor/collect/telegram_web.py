@@ -24,6 +24,7 @@ from functools import partial
 import msgspec
 
 from monitor.collect.source import Batch
+from monitor.collect.telegram_numbers import notes_of
 from monitor.collect.telegram_page import (
     Page,
     Post,
@@ -102,9 +103,13 @@ class Telegram:
         """Yield what is on the pages since *cursor*; see `Source.read`."""
         memory = self._recall(cursor)
         pages, gap = await self._walk(memory, web, back=bool(cursor))
-        for items, known in _account(memory, pages):
-            memory = known
-            yield Batch(items=items, cursor=_write(memory), gap=gap)
+        after = memory.newest if not gap else pages[0].posts[0].id - 1
+        for page, posts, known in _account(memory, pages):
+            start = max(after, known.since - 1)
+            notes = notes_of(self.origin.source, page.posts, start, page.received)
+            memory, after = known, known.newest
+            items = tuple(post.item for post in posts if post.item)
+            yield Batch(items=items, cursor=_write(memory), notes=notes, gap=gap)
             gap = False
         items, known = await self._ask(memory, pages[-1], web)
         if known != memory:
@@ -230,9 +235,9 @@ class Telegram:
 
 def _account(
     memory: Memory, pages: Sequence[Page]
-) -> Iterator[tuple[tuple[Item, ...], Memory]]:
+) -> Iterator[tuple[Page, list[Post], Memory]]:
     """
-    Yield the items of each page, and what is known after it.
+    Yield each page, those of its posts that count, and what is known after it.
 
     A page that was cut is the last, unless it is the newest anyway: beyond it, posts
     would be skipped.
@@ -248,7 +253,7 @@ def _account(
         memory = _after(memory, page, posts)
         if page is pages[cut]:
             memory = _doubting(memory, pages[: cut + 1], present)
-        yield tuple(post.item for post in posts if post.item), memory
+        yield page, posts, memory
 
 
 def _begun(memory: Memory, pages: Sequence[Page]) -> Memory:
@@ -285,7 +290,8 @@ def _recognised(memory: Memory, posts: Iterable[Post], *, edge: bool) -> list[Po
         elif post.item and not (edge and place == 0):
             url = post.item.url.removesuffix(str(post.id)) + str(album.id)
             item = msgspec.structs.replace(post.item, id=str(album.id), url=url)
-            found.append(Post(id=album.id, last=post.last, item=item))
+            parts = (post.id, *post.parts)
+            found.append(Post(id=album.id, item=item, parts=parts))
     return found
 
 
