@@ -9,7 +9,7 @@ from tests.simulation import group_commands as groups
 from tests.simulation import plain_commands as plain
 from tests.simulation import stream_commands as streams
 from tests.simulation.keyspace import Keyspace
-from tests.simulation.replies import Args, unsupported
+from tests.simulation.replies import Args, arity, unsupported
 
 Run = Callable[[Keyspace, Args], Any]
 CONTAINERS: Final = frozenset({b"XGROUP", b"XINFO"})
@@ -21,11 +21,13 @@ class Command:
     A command, as the server's own table has it.
 
     Attributes:
+        name: With that of its container, if it has one.
         arity: Arguments with its name; a negative number is the least of them.
         writes: It is refused by a replica, and by a server that cannot write to disk.
         grows: It is refused while memory is full.
     """
 
+    name: bytes
     run: Run
     arity: int
     writes: bool = False
@@ -63,6 +65,7 @@ READS: Final[dict[str, tuple[Run, int]]] = {
     "TYPE": (plain.type_of, 2),
     "XINFO|CONSUMERS": (groups.consumers, 4),
     "XINFO|GROUPS": (groups.groups, 3),
+    "XINFO|STREAM": (streams.about, -3),
     "XLEN": (streams.xlen, 2),
     "XPENDING": (groups.xpending, -3),
     "XRANGE": (streams.xrange, -4),
@@ -79,6 +82,7 @@ WRITES: Final[dict[str, tuple[Run, int]]] = {
     "PERSIST": (plain.persist, 2),
     "PEXPIRE": (plain.pexpire, -3),
     "PEXPIREAT": (plain.pexpireat, -3),
+    "RENAME": (plain.rename, 3),
     "SREM": (plain.srem, -3),
     "UNLINK": (plain.delete, -2),
     "XACK": (groups.xack, -4),
@@ -108,7 +112,9 @@ GROWS: Final[dict[str, tuple[Run, int]]] = {
 }
 
 COMMANDS: Final[dict[bytes, Command]] = {
-    name.encode(): Command(run, arity, writes=rows is not READS, grows=rows is GROWS)
+    name.encode(): Command(
+        name.encode(), run, arity, writes=rows is not READS, grows=rows is GROWS
+    )
     for rows in (READS, WRITES, GROWS)
     for name, (run, arity) in rows.items()
 }
@@ -122,7 +128,9 @@ def command_of(args: Args) -> Command:
         NotImplementedError: The model does not know it.
     """
     name = args[0].upper()
-    if name in CONTAINERS and len(args) > 1:
+    if name in CONTAINERS:
+        if len(args) == 1:
+            raise arity(name)
         name += b"|" + args[1].upper()
     found = COMMANDS.get(name)
     if found is None:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from tests.simulation.keyspace import Keyspace
+from tests.simulation.lag import lag, read_on
 from tests.simulation.replies import (
     OK,
     SYNTAX,
@@ -19,10 +20,9 @@ from tests.simulation.replies import (
 from tests.simulation.stream_commands import (
     Read,
     Waiting,
-    first_of,
-    last_of,
     parsed,
     reading,
+    span_of,
 )
 from tests.simulation.streams import LAST_ID, UNKNOWN, Group, Nack, Stream, id_of
 
@@ -31,6 +31,7 @@ NO_KEY: Final = (
     "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may "
     "want to use the MKSTREAM option to create an empty stream automatically."
 )
+BAD_OPTION: Final = "ERR Invalid {} option argument for XCLAIM"
 NO_STREAM: Final = "ERR no such key"
 DOLLAR: Final = (
     "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the "
@@ -119,7 +120,7 @@ def groups(keys: Keyspace, args: Args) -> list[Any]:
             *(b"name", name, b"consumers", len(group.consumers)),
             *(b"pending", len(group.pending), b"last-delivered-id", id_of(group.last)),
             *(b"entries-read", None if group.read == UNKNOWN else group.read),
-            *(b"lag", stream.lag(group)),
+            *(b"lag", lag(stream, group, old=keys.old)),
         ]
         for name, group in sorted(stream.groups.items())
     ]
@@ -161,15 +162,15 @@ def xpending(keys: Keyspace, args: Args) -> list[Any]:
     """Tell what is pending: in sum, or entry by entry."""
     if len(args) == 3:
         return _in_sum(_asked(keys, args)[1])
+    if not 6 <= len(args) <= 9:
+        raise Refused(SYNTAX)
     idle, at = 0, 3
     if args[3].upper() == b"IDLE":
-        if len(args) < 8:
-            raise Refused(SYNTAX)
         idle, at = integer(args[4]), 5
     if not at + 3 <= len(args) <= at + 4:
         raise Refused(SYNTAX)
     count = max(integer(args[at + 2]), 0)
-    first, last = first_of(args[at]), last_of(args[at + 1])
+    first, last = span_of(args[at], args[at + 1])
     _, group = _asked(keys, args)
     ids: Sequence[int] = group.order
     if len(args) == at + 4:
@@ -216,7 +217,7 @@ class _Claim:
         if nack is None:
             if not self.force:
                 return None
-            count = 0 if self.bare else 1  # as if it had been there with 0
+            count = 1 if self.bare else 2  # as if it had been given once before
         else:
             if self.idle and keys.now - nack.time < self.idle:
                 return None
@@ -231,18 +232,25 @@ def xclaim(keys: Keyspace, args: Args) -> list[Any]:
     """Give pending entries to a consumer."""
     stream, group = _asked(keys, args)
     idle = max(integer(args[4], "ERR Invalid min-idle-time argument for XCLAIM"), 0)
-    at = 5
-    while at < len(args) and args[at][:1].isdigit():
-        at += 1
-    ids = [*map(parsed, args[5:at])]
-    claim = _claiming(args, at, _Claim(args[3], idle, keys.now))
+    ids = [*_ids(args[5:])]
+    claim = _claiming(args, 5 + len(ids), _Claim(args[3], idle, keys.now))
     answer = []
+    if not keys.old:
+        group.consumers.setdefault(claim.owner, [])
     for id_ in ids:
         if id_ not in stream.entries:
             group.drop(id_)
         elif (shown := claim.apply(keys, stream, group, id_)) is not None:
             answer.append(shown)
     return answer
+
+
+def _ids(args: Args) -> Iterator[int]:
+    for text in args:
+        try:
+            yield parsed(text)
+        except Refused:  # an option begins here
+            return
 
 
 def _claiming(args: Args, at: int, claim: _Claim) -> _Claim:
@@ -254,10 +262,10 @@ def _claiming(args: Args, at: int, claim: _Claim) -> _Claim:
                 claim.force = True
             case b"JUSTID":
                 claim.bare = True
-            case b"IDLE":
-                claim.time = now - integer(next(options, b""))
-            case b"RETRYCOUNT":
-                claim.count = integer(next(options, b""))
+            case b"IDLE" if (text := next(options, None)) is not None:
+                claim.time = now - integer(text, BAD_OPTION.format("IDLE"))
+            case b"RETRYCOUNT" if (text := next(options, None)) is not None:
+                claim.count = integer(text, BAD_OPTION.format("RETRYCOUNT"))
             case b"TIME" | b"LASTID":
                 raise unsupported(args)
             case _:
@@ -271,13 +279,13 @@ def _claiming(args: Args, at: int, claim: _Claim) -> _Claim:
 def xautoclaim(keys: Keyspace, args: Args) -> list[Any]:
     """Give a page of pending entries to a consumer, whoever has them."""
     idle = max(integer(args[4], "ERR Invalid min-idle-time argument for XAUTOCLAIM"), 0)
-    start = first_of(args[5])
+    start = span_of(args[5], b"+")[0]
     count, claim = 100, _Claim(args[3], idle, keys.now)
     options = iter(args[6:])
     for option in options:
         match option.upper():
-            case b"COUNT":
-                count = integer(next(options, b""))
+            case b"COUNT" if (text := next(options, None)) is not None:
+                count = integer(text, "ERR COUNT must be > 0")
                 if not 0 < count < 1 << 32:
                     raise Refused("ERR COUNT must be > 0")
             case b"JUSTID":
@@ -285,6 +293,8 @@ def xautoclaim(keys: Keyspace, args: Args) -> list[Any]:
             case _:
                 raise Refused(SYNTAX)
     stream, group = _asked(keys, args)
+    if not keys.old:
+        group.consumers.setdefault(claim.owner, [])
     answer, gone, tries = list[Any](), list[bytes](), count * 10
     at = bisect_left(group.order, start)
     while at < len(group.order) and tries and count:
@@ -310,9 +320,6 @@ def xreadgroup(keys: Keyspace, args: Args) -> list[Any] | Waiting | None:
     read = reading(args, 4, args[2], args[3])
     wanted = []
     for key, text in zip(read.keys, read.ids, strict=True):
-        if text == b"$":
-            stream = keys.stream(key)
-            raise Refused(DOLLAR)
         stream = keys.stream(key)
         group = None if stream is None else stream.groups.get(read.group)
         if stream is None or group is None:
@@ -321,10 +328,13 @@ def xreadgroup(keys: Keyspace, args: Args) -> list[Any] | Waiting | None:
                     key.decode(), read.group.decode()
                 )
             )
+        if text == b"$":
+            raise Refused(DOLLAR)
         wanted.append((key, stream, group, None if text == b">" else parsed(text)))
     answer = []
     for key, stream, group, after in wanted:
-        group.consumers.setdefault(read.owner, [])
+        if not keys.old or after is not None:
+            group.consumers.setdefault(read.owner, [])
         if after is None:
             new = _new(keys, stream, group, read)
             if new:
@@ -341,10 +351,7 @@ def _new(keys: Keyspace, stream: Stream, group: Group, read: Read) -> list[Any]:
         return []
     ids = stream.span(group.last + 1, LAST_ID, read.count)
     for id_ in ids:
-        if group.read != UNKNOWN and not stream.holes_after(id_):
-            group.read += 1
-        else:
-            group.read = stream.counted(id_)
+        group.read = read_on(stream, group, id_, old=keys.old)
         group.last = id_
         group.give(id_, read.owner, keys.now, 1)
     return [stream.shown(id_) for id_ in ids]

@@ -30,9 +30,12 @@ class Keyspace:
         grown: Streams that got an entry, and keys that went or came otherwise, since
             this was last looked at: somebody may be waiting for them.
         blocking: Whether a read may wait; one in a script never does.
+        old: The server is a 7.0, which makes a consumer only when there is something
+            for it, and is less careful about how much a group has read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, old: bool = False) -> None:
+        self.old = old
         self.now = 0
         self.grown: dict[bytes, None] = {}
         self.blocking = True
@@ -121,7 +124,7 @@ class Keyspace:
 
     def copy(self) -> "Keyspace":
         """Return one that changes by itself."""
-        other = Keyspace()
+        other = Keyspace(old=self.old)
         other.now = self.now
         other._values = {
             key: value if isinstance(value, bytes) else value.copy()

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 
 from lupa import lua51
 
-from tests.simulation.replies import Args, Refused, Status, failure, unsupported
+from tests.simulation.replies import Args, Refused, Status, digest, failure, unsupported
 
 Call = Callable[[Args], Any]
 
@@ -59,7 +59,12 @@ class Lua:
             register_builtins=False,
         )
         self._compile, self._run, self._run_with, self._shown = self._lua.execute(
-            SANDBOX.read_bytes(), self._invoke, self._pack, self._unpack, self._missing
+            SANDBOX.read_bytes(),
+            self._invoke,
+            self._pack,
+            self._unpack,
+            self._missing,
+            lambda text: digest(text).encode(),
         )
 
     def compile(self, text: bytes) -> Script:

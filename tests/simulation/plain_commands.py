@@ -38,6 +38,19 @@ def type_of(keys: Keyspace, args: Args) -> Status:
     return Status(b"none" if value is None else kind_of(value))
 
 
+def rename(keys: Keyspace, args: Args) -> Status:
+    value = keys.get(args[1])
+    if value is None:
+        raise Refused("ERR no such key")
+    at = keys.expiry(args[1])
+    keys.remove(args[1])
+    keys.remove(args[2])
+    keys.put(args[2], value)
+    keys.expire(args[2], at)
+    keys.grown[args[2]] = None
+    return OK
+
+
 def size(keys: Keyspace, _: Args) -> int:
     return len(keys)
 
@@ -254,7 +267,7 @@ def _sum(text: bytes | None, by: int, refusal: str) -> int:
 
 def hset(keys: Keyspace, args: Args) -> int:
     if len(args) % 2:
-        raise arity(args)
+        raise arity(args[0])
     fields = keys.fields(args[1])
     if fields is None:
         fields = {}

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from hashlib import sha1
 from typing import Any, Final
 
 from redis._parsers import BaseParser
@@ -10,6 +11,7 @@ from redis.exceptions import RedisError
 Args = list[bytes]
 
 MOST: Final = (1 << 64) - 1  # of either half of an entry's id
+PARTS = re.compile(rb"\[\^?[\w-]+\]|\\.|.", re.DOTALL)
 NUMBER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 
 
@@ -44,10 +46,10 @@ def integer(text: bytes, refusal: str = NO_INTEGER) -> int:
     raise Refused(refusal)
 
 
-def arity(args: Args) -> Refused:
+def arity(name: bytes) -> Refused:
     """Return the refusal of a command that was given too few or too many arguments."""
-    name = args[0].decode().lower()
-    return Refused(f"ERR wrong number of arguments for '{name}' command")
+    shown = name.decode().lower()
+    return Refused(f"ERR wrong number of arguments for '{shown}' command")
 
 
 def unsupported(args: Any) -> NotImplementedError:
@@ -61,14 +63,26 @@ def glob(pattern: bytes) -> re.Pattern[bytes]:
     Return a pattern of keys as a regular expression.
 
     Raises:
-        NotImplementedError: It is more than plain text with ``*`` and ``?``.
+        NotImplementedError: A class of characters in it has an end of its own.
     """
-    if set(pattern) & set(b"[]\\"):
-        raise unsupported(pattern)
-    kinds = {b"*": b".*", b"?": b"."}
-    parts = re.split(rb"([*?])", pattern)
-    text = b"".join(kinds.get(part, re.escape(part)) for part in parts)
+    text = b""
+    for part in PARTS.findall(pattern):
+        if part == b"*":
+            text += b".*"
+        elif part == b"?":
+            text += b"."
+        elif part.startswith(b"[") and len(part) > 1:
+            text += part
+        elif part == b"[":
+            raise unsupported(pattern)
+        else:
+            text += re.escape(part[-1:])
     return re.compile(text, re.DOTALL)
+
+
+def digest(text: bytes) -> str:
+    """Return by which name a server knows a text."""
+    return sha1(text, usedforsecurity=False).hexdigest()
 
 
 def failure(text: str) -> RedisError:

@@ -1,9 +1,9 @@
 -- What a script finds around it: the libraries that Redis gives it and nothing else.
 -- What Redis has and the model does not says so, and ends the simulation.
 --
--- Handed in: the model's command, struct.pack, struct.unpack, and who is told what is
--- missing.  Answer: functions to compile a script, to run it, and to look at a table.
-local invoke, pack, unpack_struct, missing = ...
+-- Handed in: the model's command, struct.pack, struct.unpack, who is told what is
+-- missing, and redis.sha1hex.  Answer: functions to compile a script, to run it, and to look at a table.
+local invoke, pack, unpack_struct, missing, sha1hex = ...
 local ON_STACK = 3000  -- values that can be handed over one by one
 
 local getinfo, setfenv, loadstring = debug.getinfo, setfenv, loadstring
@@ -37,6 +37,7 @@ local redis = {
   pcall = function(...) return (answered(false, invoke(...))) end,
   error_reply = function(text) return {err = (string.gsub(text, '^-', ''))} end,
   status_reply = function(text) return {ok = text} end,
+  sha1hex = function(text) return sha1hex(tostring(text)) end,
   log = function() end,
 }
 

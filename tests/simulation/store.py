@@ -8,7 +8,6 @@ test compares what it does know with real servers, answer by answer.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha1
 from typing import Any, Final
 
 from redis.exceptions import ConnectionError as Broken
@@ -22,6 +21,7 @@ from tests.simulation.replies import (
     Refused,
     Status,
     arity,
+    digest,
     failure,
     glob,
     integer,
@@ -74,8 +74,14 @@ class Store:
         config: What CONFIG tells and sets; no more than told.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """Start empty; *clock* tells the server's time in seconds since 1970."""
+    def __init__(self, clock: Callable[[], float], *, old: bool = False) -> None:
+        """
+        Start empty.
+
+        Args:
+            clock: Tells the server's time in seconds since 1970.
+            old: It is a Redis 7.0, and not the Valkey that comes with the program.
+        """
         self.out_of_memory = False
         self.read_only = False
         self.broken_disk = False
@@ -84,7 +90,7 @@ class Store:
         self.starts = 1
         self.config = dict(CONFIG)
         self._clock = clock
-        self._keys = Keyspace()
+        self._keys = Keyspace(old=old)
         self._lua = Lua(self._called)
         self._compiled: dict[bytes, Script] = {}
         self._known: dict[bytes, Script] = {}
@@ -94,7 +100,7 @@ class Store:
         self._tickets = 0
         self._journal: list[_Entry] | None = None
         self._synced = 0
-        self._base = Keyspace()
+        self._base = Keyspace(old=old)
         self._own: dict[bytes, Callable[[Args], Any]] = {
             b"CONFIG": self._configure,
             b"EVAL": self._eval,
@@ -192,8 +198,8 @@ class Store:
         before, self.out_of_memory = self.out_of_memory, entry.out_of_memory
         try:
             if entry.args[0].upper() in self._own:
-                digest = entry.args[1].lower()
-                self._run_script(self._compiled[digest], entry.args)
+                script = self._compiled[entry.args[1].lower()]
+                self._run_script(script, entry.args)
             else:
                 command_of(entry.args).run(self._keys, entry.args)
         except Refused:
@@ -222,7 +228,7 @@ class Store:
             return own(args)
         command = COMMANDS.get(name) or command_of(args)
         if not command.fits(len(args)):
-            raise arity(args)
+            raise arity(command.name)
         self._permit(writes=command.writes, grows=command.grows)
         if not command.writes:
             return command.run(self._keys, args)
@@ -261,12 +267,12 @@ class Store:
 
     def _eval(self, args: Args) -> Any:
         if len(args) < 3:
-            raise arity(args)
+            raise arity(args[0])
         return self._evalsha([args[0], self._load(args[1]), *args[2:]])
 
     def _evalsha(self, args: Args) -> Any:
         if len(args) < 3:
-            raise arity(args)
+            raise arity(args[0])
         script = self._known.get(args[1].lower())
         if script is None:
             raise Refused(NO_SCRIPT)
@@ -316,18 +322,18 @@ class Store:
         self._wrote = True
 
     def _load(self, text: bytes) -> bytes:
-        digest = sha1(text, usedforsecurity=False).hexdigest().encode()
-        if digest not in self._compiled:
-            self._compiled[digest] = self._lua.compile(text)
-        self._known[digest] = self._compiled[digest]
-        return digest
+        name = digest(text).encode()
+        if name not in self._compiled:
+            self._compiled[name] = self._lua.compile(text)
+        self._known[name] = self._compiled[name]
+        return name
 
     def _scripts(self, args: Args) -> Any:
         match [args[1].upper(), *args[2:]]:
             case [b"LOAD", text]:
                 return self._load(text)
-            case [b"EXISTS", *digests]:
-                return [int(digest.lower() in self._known) for digest in digests]
+            case [b"EXISTS", *names]:
+                return [int(name.lower() in self._known) for name in names]
             case [b"FLUSH"]:
                 self._known.clear()
                 return OK
@@ -339,7 +345,7 @@ class Store:
         if self.broken_disk:
             raise Refused(BROKEN_DISK)
         if len(args) > 2:
-            raise arity(args)
+            raise arity(args[0])
         return args[1] if len(args) > 1 else Status(b"PONG")
 
     def _time(self, _: Args) -> list[bytes]:

@@ -74,20 +74,27 @@ def _bound(text: bytes, sequence: int) -> int:
     return parsed(text, sequence)
 
 
-def first_of(text: bytes) -> int:
-    if not text.startswith(b"("):
-        return _bound(text, 0)
-    if (id_ := parsed(text[1:])) == LAST_ID:
+def span_of(start: bytes, end: bytes) -> tuple[int, int]:
+    """
+    Return the first and the last id of a span.
+
+    Raises:
+        Refused: One of the two is no id, or there is none beyond it.
+    """
+    first, after = _edge(start, 0)
+    last, before = _edge(end, MOST)
+    if after and first == LAST_ID:
         raise Refused("ERR invalid start ID for the interval")
-    return id_ + 1
-
-
-def last_of(text: bytes) -> int:
-    if not text.startswith(b"("):
-        return _bound(text, MOST)
-    if (id_ := parsed(text[1:], MOST)) == 0:
+    if before and last == 0:
         raise Refused("ERR invalid end ID for the interval")
-    return id_ - 1
+    return first + after, last - before
+
+
+def _edge(text: bytes, sequence: int) -> tuple[int, bool]:
+    """Return an id, and whether it is itself not meant."""
+    if text.startswith(b"("):
+        return parsed(text[1:], sequence), True
+    return _bound(text, sequence), False
 
 
 # Entries
@@ -97,9 +104,13 @@ def xadd(keys: Keyspace, args: Args) -> bytes | None:
     """Add an entry, and trim the stream if that is asked for."""
     at, make, trim = _adding(args)
     choose = _chooser(args[at])
+    if trim is not None:
+        trim.check()
     fields = tuple(args[at + 1 :])
     if not fields or len(fields) % 2:
-        raise arity(args)
+        raise arity(args[0])
+    if choose is _none:
+        choose(Stream(), keys.now)
     stream = keys.stream(args[1])
     if stream is None:
         if not make:
@@ -128,7 +139,7 @@ def _adding(args: Args) -> tuple[int, bool, "_Trim | None"]:
                 raise unsupported(args)
             case _:
                 return at, make, trim
-    raise arity(args)
+    raise arity(args[0])
 
 
 def _chooser(text: bytes) -> Callable[[Stream, int], int]:
@@ -139,9 +150,12 @@ def _chooser(text: bytes) -> Callable[[Stream, int], int]:
         ms = _half(text.removesuffix(b"-*")) << 64
         return lambda stream, _: _following(stream, ms)
     given = parsed(text)
-    if given == 0:
-        raise Refused("ERR The ID specified in XADD must be greater than 0-0")
-    return lambda _, __: given
+    return (lambda _, __: given) if given else _none
+
+
+def _none(_: Stream, __: int) -> int:
+    """Stand for the id 0-0, which is refused."""
+    raise Refused("ERR The ID specified in XADD must be greater than 0-0")
 
 
 def _following(stream: Stream, ms: int) -> int:
@@ -158,11 +172,20 @@ class _Trim:
     most: int | None
     before: int
     whole: bool
-    limit: int
+    limit: int | None
+
+    def check(self) -> None:
+        if self.limit is not None and not self.whole:
+            raise Refused(
+                f"{SYNTAX}, LIMIT cannot be used without the special ~ option"
+            )
 
     def apply(self, stream: Stream) -> int:
+        limit = self.limit
+        if limit is None:
+            limit = LIMIT if self.whole else 0
         return stream.trim(
-            before=self.before, most=self.most, whole=self.whole, limit=self.limit
+            before=self.before, most=self.most, whole=self.whole, limit=limit
         )
 
 
@@ -171,7 +194,7 @@ def _trimming(args: Args, at: int) -> tuple[_Trim, int]:
     kind = args[at].upper()
     at += 1
     whole = False
-    if args[at : at + 1] in ([b"~"], [b"="]):
+    if args[at : at + 1] in ([b"~"], [b"="]) and at + 1 < len(args):
         whole = args[at] == b"~"
         at += 1
     if at >= len(args):
@@ -184,17 +207,13 @@ def _trimming(args: Args, at: int) -> tuple[_Trim, int]:
     else:
         before = parsed(args[at])
     at += 1
-    limit = LIMIT if whole else 0
+    limit = None
     if at < len(args) and args[at].upper() == b"LIMIT":
         if at + 1 >= len(args):
             raise Refused(SYNTAX)
         limit = integer(args[at + 1])
         if limit < 0:
             raise Refused("ERR The LIMIT argument must be >= 0.")
-        if not whole:
-            raise Refused(
-                f"{SYNTAX}, LIMIT cannot be used without the special ~ option"
-            )
         at += 2
     return _Trim(most, before, whole, limit), at
 
@@ -205,14 +224,17 @@ def xtrim(keys: Keyspace, args: Args) -> int:
     trim, at = _trimming(args, 2)
     if at < len(args):
         raise unsupported(args)
+    trim.check()
     stream = keys.stream(args[1])
     return 0 if stream is None else trim.apply(stream)
 
 
 def xdel(keys: Keyspace, args: Args) -> int:
     stream = keys.stream(args[1])
+    if stream is None:
+        return 0
     ids = [*map(parsed, args[2:])]
-    return 0 if stream is None else sum(map(stream.delete, ids))
+    return sum(map(stream.delete, ids))
 
 
 def xlen(keys: Keyspace, args: Args) -> int:
@@ -221,11 +243,12 @@ def xlen(keys: Keyspace, args: Args) -> int:
 
 
 def xrange(keys: Keyspace, args: Args) -> list[Any] | None:
-    return _range(keys, args, first_of(args[2]), last_of(args[3]), newest=False)
+    first, last = span_of(args[2], args[3])
+    return _range(keys, args, first, last, newest=False)
 
 
 def xrevrange(keys: Keyspace, args: Args) -> list[Any] | None:
-    last, first = last_of(args[2]), first_of(args[3])
+    first, last = span_of(args[3], args[2])
     return _range(keys, args, first, last, newest=True)
 
 
@@ -247,6 +270,26 @@ def _range(
     else:
         ids = stream.span(first, last, count)
     return [stream.shown(id_) for id_ in ids]
+
+
+def about(keys: Keyspace, args: Args) -> list[Any]:
+    """Tell about a stream, but not how its radix tree is built inside."""
+    if len(args) > 3:
+        raise unsupported(args)
+    stream = keys.stream(args[2])
+    if stream is None:
+        raise Refused("ERR no such key")
+    ends = [stream.shown(id_) for id_ in (stream.ids[:1] + stream.ids[-1:])]
+    first = stream.ids[0] if stream.ids else 0
+    return [
+        *(b"length", len(stream.ids), b"radix-tree-keys", len([*stream.nodes()])),
+        *(b"last-generated-id", id_of(stream.last)),
+        *(b"max-deleted-entry-id", id_of(stream.deleted)),
+        *(b"entries-added", stream.added, b"recorded-first-entry-id", id_of(first)),
+        *(b"groups", len(stream.groups)),
+        *(b"first-entry", ends[0] if ends else None),
+        *(b"last-entry", ends[-1] if ends else None),
+    ]
 
 
 # Reads

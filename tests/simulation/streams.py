@@ -292,39 +292,6 @@ class Stream:
             del self.entries[id_]
         del self.ids[:number]
 
-    def counted(self, id_: int) -> int:
-        """Return how many entries there ever were up to *id_*, or `UNKNOWN`."""
-        if not self.added:
-            return 0
-        if id_ == self.last or (id_ < self.last and not self.ids):
-            return self.added
-        if id_ > self.last:
-            return UNKNOWN
-        first = self.ids[0]
-        if not self.deleted or self.deleted < first:
-            if id_ < first:
-                return self.added - len(self.ids)
-            if id_ == first:
-                return self.added - len(self.ids) + 1
-        return UNKNOWN
-
-    def holes_after(self, id_: int) -> bool:
-        """Tell whether entries from *id_* on were deleted singly, as far as known."""
-        if not self.ids or not self.deleted:
-            return False
-        if self.ids[0] > self.deleted:
-            return False
-        return id_ <= self.deleted
-
-    def lag(self, group: Group) -> int | None:
-        """Return how many entries *group* has not got yet, if that can be told."""
-        if not self.added:
-            return 0
-        if group.read != UNKNOWN and not self.holes_after(group.last):
-            return self.added - group.read
-        read = self.counted(group.last)
-        return None if read == UNKNOWN else self.added - read
-
     def nodes(self) -> Iterator[tuple[int, Node]]:
         """Yield the nodes and what they are known by, oldest first."""
         for start in self._starts:

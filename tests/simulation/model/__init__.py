@@ -1,0 +1,1 @@
+"""The simulated store beside real servers: the same answers to whatever is said."""
