@@ -32,12 +32,21 @@ from monitor.clock import Clock
 from monitor.collect import Source
 from monitor.filter import Filter
 from monitor.item import Delivery, Envelope, Item, Match, Note, Origin, Reading
-from monitor.stream import DELIVERIES, Accepted, Damaged, Entry, Stream
+from monitor.stream import (
+    DELIVERIES,
+    Accepted,
+    Correction,
+    Damaged,
+    Entry,
+    Stream,
+)
 from monitor.stream.archive import Archive
 from monitor.web import Web
 
 T = TypeVar("T", bound=msgspec.Struct)
 D = TypeVar("D")
+
+Judged = Match | Correction | Note
 
 TRIES = 5  # an entry that was taken more often without an end has felled its takers
 
@@ -115,8 +124,12 @@ async def judge(
 ) -> None:
     """Decide which items matter, publish those, and note why the others do not."""
 
-    def judged(entry: Entry[Item], item: Item) -> tuple[Entry[Item], Match | Note]:
-        return entry, verdict(item, filter_, origins) or _noted(item, clock.now())
+    def judged(entry: Entry[Item], item: Item) -> tuple[Entry[Item], Judged]:
+        match, why = _weighed(item, filter_, origins)
+        if match and match.rules:
+            return entry, match
+        note = _noted(item, why, clock.now())
+        return entry, Correction(match, note) if match else note
 
     for some in await _portions(entries, stream):
         verdicts = await _decided(judged, some, stream)
@@ -131,12 +144,7 @@ def verdict(item: Item, filter_: Filter, origins: Mapping[str, Origin]) -> Match
     An edit or a deletion that matters no more is a match without rules: the stream
     passes it on if an earlier version of the post mattered.
     """
-    origin = _origin(item, origins)
-    match = filter_.judge(item, origin)
-    if match is None and item.change != "new":
-        reading = filter_.read(item, origin) if item.text else Reading()
-        return Match(item=item, reading=reading)
-    return match
+    return _weighed(item, filter_, origins)[0]
 
 
 async def address(
@@ -150,16 +158,18 @@ async def address(
 
     def planned(
         entry: Entry[Match], match: Match
-    ) -> tuple[Entry[Match], Sequence[Envelope], Sequence[Delivery]]:
+    ) -> tuple[Entry[Match], Sequence[Envelope], Sequence[Delivery | Note]]:
         told = plan(match, entry.was, subscribers, _origin(match.item, origins))
-        now = clock.now()
+        now, among = clock.now(), told.among
+        if not among:
+            return entry, (), [_unconcerned(match.item, now)]
         untold = [
-            _untold(match.item.key, subscribers.get(name), why, now)
+            _untold(match.item.key, subscribers.get(name), why, now, among)
             for name, why in told.suppressed
         ]
-        envelopes = told.envelopes
-        if entry.late:
-            envelopes = tuple(replace(one, late=True) for one in envelopes)
+        envelopes = [
+            replace(one, late=entry.late, among=among) for one in told.envelopes
+        ]
         return entry, envelopes, untold
 
     for some in await _portions(entries, stream):
@@ -202,14 +212,35 @@ def _origin(item: Item, origins: Mapping[str, Origin]) -> Origin:
     return origins.get(item.source) or Origin(source=item.source)
 
 
-def _noted(item: Item, now: datetime) -> Note:
+def _weighed(
+    item: Item, filter_: Filter, origins: Mapping[str, Origin]
+) -> tuple[Match | None, str]:
+    """Return *item* as a match; without rules, or if it is none, also why."""
+    found = filter_.weigh(item, _origin(item, origins))
+    if found.match is None and item.change != "new":
+        reading = found.reading if item.text else Reading()
+        return Match(item=item, reading=reading), found.why
+    return found.match, found.why
+
+
+def _noted(item: Item, why: str, now: datetime) -> Note:
+    """Return the note that *item* matters to nobody."""
+    source, id_, version = item.source, item.id, item.version
+    if item.change == "deleted":
+        why = "it was deleted, and had not mattered"
     return Note(
-        source=item.source, id=item.id, version=item.version, what="filtered", at=now
+        source=source, id=id_, version=version, what="filtered", why=why, at=now
     )
 
 
+def _unconcerned(item: Item, now: datetime) -> Note:
+    """Return the note that *item* matters, but to no subscriber there is."""
+    source, id_, version = item.source, item.id, item.version
+    return Note(source=source, id=id_, version=version, what="unconcerned", at=now)
+
+
 def _untold(
-    item: str, subscriber: Subscriber | None, why: str, now: datetime
+    item: str, subscriber: Subscriber | None, why: str, now: datetime, among: int
 ) -> Delivery:
     return Delivery(
         item=item,
@@ -218,6 +249,7 @@ def _untold(
         outcome="suppressed",
         at=now,
         why=why,
+        among=among,
     )
 
 

@@ -12,8 +12,8 @@ from monitor import pipeline
 from monitor.alert import Subscriber
 from monitor.alert.policy import Subscribers
 from monitor.errors import Gone, Rejected, Transient
-from monitor.filter import Filter
-from monitor.item import WIRE, Delivery, Envelope, Item, Match, Origin
+from monitor.filter import Filter, Judgement
+from monitor.item import WIRE, Delivery, Envelope, Item, Media, Origin
 from monitor.stream import (
     DELIVERIES,
     ITEMS,
@@ -232,6 +232,43 @@ async def test_what_matters_is_a_match(stream: Stream) -> None:
     assert 0 == await waiting(stream, "items", "filter")
 
 
+async def noted(door: Door) -> list[tuple[str, int, str, str]]:
+    """Return what the notes say of which version of which post."""
+    notes = await everything(door, NOTES)
+    return [(note.id, note.version, note.what, note.why) for note in notes]
+
+
+async def test_why_a_post_matters_to_nobody_is_noted(
+    stream: Stream, door: Door
+) -> None:
+    """The rule that came nearest and what was missing, or that it has no text."""
+    photo = replace(post("3", ""), media=(Media(kind="photo"),))
+    await accepted(stream, post("1", DULL), post("2", "Грайворон: всё тихо"), photo)
+    await judged(stream)
+
+    assert [
+        ("1", 1, "filtered", "no rule is about it"),
+        ("2", 1, "filtered", "drones: no topic"),
+        ("3", 1, "filtered", "media only"),
+    ] == await noted(door)
+
+
+async def test_a_change_of_what_never_mattered_is_noted(
+    stream: Stream, door: Door
+) -> None:
+    """Every version of a post is accounted for, its deletion included."""
+    await accepted(stream, post("1", DULL))
+    await accepted(stream, post("1", "Тихо"))
+    await accepted(stream, post("1", "", "deleted"))
+    await judged(stream)
+
+    assert [
+        ("1", 1, "filtered", "no rule is about it"),
+        ("1", 2, "filtered", "no rule is about it"),
+        ("1", 3, "filtered", "it was deleted, and had not mattered"),
+    ] == await noted(door)
+
+
 async def test_an_edit_that_newly_matters_is_a_match(stream: Stream) -> None:
     """A post that did not matter and does now goes on, and corrects nothing."""
     await accepted(stream, post("1", DULL))
@@ -300,10 +337,10 @@ async def test_a_bug_costs_one_entry(stream: Stream) -> None:
     """An item that cannot be judged is set aside, and its neighbours are judged."""
 
     class Broken(Filter):
-        def judge(self, item: Item, origin: Origin) -> Match | None:
+        def weigh(self, item: Item, origin: Origin) -> Judgement:
             if item.id == "2":
                 raise KeyError("spans")
-            return super().judge(item, origin)
+            return super().weigh(item, origin)
 
     await accepted(stream, post("1"), post("2"), post("3"))
     with logged():
@@ -336,10 +373,10 @@ async def test_what_was_taken_before_is_committed_one_by_one(stream: Stream) -> 
     """If the third ends the process, the first two are out of the way."""
 
     class Deadly(Filter):
-        def judge(self, item: Item, origin: Origin) -> Match | None:
+        def weigh(self, item: Item, origin: Origin) -> Judgement:
             if item.id == "3":
                 raise SystemExit
-            return super().judge(item, origin)
+            return super().weigh(item, origin)
 
     await accepted(stream, post("1"), post("2"), post("3"))
     await taken(stream)
@@ -380,17 +417,19 @@ async def test_those_whom_it_concerns_are_addressed(stream: Stream, door: Door) 
     (untold,) = await everything(door, DELIVERIES)
     assert Delivery(
         item="governor/1/1", subscriber="bob", sink="chat", outcome="suppressed",
-        at=FakeClock().now(), why="topics: uav; wanted mine",
+        at=FakeClock().now(), why="topics: uav; wanted mine", among=2,
     ) == untold  # fmt: skip
+    assert 2 == entry.value.among
     assert 0 == await waiting(stream, "matches", "alert")
 
 
-async def test_a_match_for_nobody_is_done_with(stream: Stream) -> None:
-    """Without subscribers it is acknowledged, and nothing lies in the outbox."""
+async def test_a_match_for_nobody_is_done_with(stream: Stream, door: Door) -> None:
+    """Without subscribers it is acknowledged and noted, and nothing is to be sent."""
     await accepted(stream, post("1"))
 
     assert [] == await addressed(stream, [])
     assert 0 == await waiting(stream, "matches", "alert")
+    assert [("1", 1, "unconcerned", "")] == await noted(door)
 
 
 async def test_a_damaged_match_is_set_aside(stream: Stream, door: Door) -> None:

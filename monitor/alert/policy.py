@@ -51,6 +51,11 @@ class Plan:
     envelopes: tuple[Envelope, ...] = ()
     suppressed: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def among(self) -> int:
+        """How many the match concerns, be they told or not."""
+        return sum(len(o.recipients) for o in self.envelopes) + len(self.suppressed)
+
 
 class Subscribers:
     """

@@ -13,6 +13,7 @@ What matters: pure functions from a post to what it says and which rules it meet
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from monitor.filter import signal as _signal
@@ -29,10 +30,11 @@ from monitor.filter.words import Index, parse
 from monitor.item import Item, Match, Origin, Reading, Voice
 
 __all__ = [
-    "Expectation", "Filter", "Mistaken", "Outcome", "Pair", "PlaceEntry", "Problem",
-    "Rule", "SignalEntry", "TopicEntry",
+    "Expectation", "Filter", "Judgement", "Mistaken", "Outcome", "Pair", "PlaceEntry",
+    "Problem", "Rule", "SignalEntry", "TopicEntry",
 ]  # fmt: skip
 
+MEDIA_ONLY, NOTHING_SAID = "media only", "no text"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # when an expected text was published
 
 
@@ -42,6 +44,21 @@ class Mistaken(ValueError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """
+    What an item says, and whether it matters.
+
+    Attributes:
+        match: The item with the rules that it meets; None if it meets none.
+        why: Then, which rule came nearest, and what was missing.
+    """
+
+    reading: Reading
+    match: Match | None = None
+    why: str = ""
 
 
 class Filter:
@@ -82,16 +99,21 @@ class Filter:
 
     def judge(self, item: Item, origin: Origin) -> Match | None:
         """Return *item* with the rules that it meets, or None if it meets none."""
+        return self.weigh(item, origin).match
+
+    def weigh(self, item: Item, origin: Origin) -> Judgement:
+        """Return what *item* says, and with which rules it matters, or why not."""
         found = self._reader.read(item, origin)
         rules = self._met(item, found)
         if not rules:
-            return None
-        return Match(
+            return Judgement(found.reading, why=self._miss(item, found))
+        match = Match(
             item=item,
             reading=found.reading,
             rules=tuple(rule.name for rule in rules),
             severity=highest(rule.severity for rule in rules),
         )
+        return Judgement(found.reading, match)
 
     def explain(self, item: Item, origin: Origin) -> Iterator[str]:
         """Yield lines that say why *item* is read so, and why each rule fails."""
@@ -117,6 +139,12 @@ class Filter:
         if not item.text and not item.title:
             return []
         return self._rules.met(found.features)
+
+    def _miss(self, item: Item, found: Found) -> str:
+        """Return why *item* meets no rule, in words that many such items share."""
+        if item.text or item.title:
+            return self._rules.nearest(found.features)
+        return MEDIA_ONLY if item.media else NOTHING_SAID
 
     def _failure(self, expected: Expectation, rule: Rule | None = None) -> str:
         """Return how *expected* is not met, or nothing."""

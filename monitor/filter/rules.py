@@ -17,7 +17,9 @@ Feature = tuple[str, str]  # the key of a rule, and one of its values
 
 # From the rarest to the commonest: a rule is looked up by the first one it has.
 KEYS = ("words", "topics", "places", "sources", "signals", "voices")
-
+ABOUT = frozenset(KEYS) - {"voices"}  # by these a rule that is not met may come near
+NEAR = 16  # rules that are looked at by one value when none is met
+NO_RULE = "no rule is about it"
 
 # What a source says of its own region without naming it: "Работает ПВО. Укройтесь!"
 OF_HOME: frozenset[Signal] = frozenset(
@@ -73,6 +75,13 @@ class _Condition:
                 return key
         return "" if self.without.isdisjoint(features) else "without"
 
+    def lacking(self, features: frozenset[Feature]) -> list[str]:
+        """Return all keys that are not met."""
+        return [key for key, asked in self.keys if asked.isdisjoint(features)]
+
+
+_Hanging = dict[Feature, list[tuple[_Condition, list[int]]]]
+
 
 class Rules:
     """All rules, found by what a text has."""
@@ -83,10 +92,16 @@ class Rules:
         meant: dict[_Condition, list[int]] = {}
         for number, condition in enumerate(self._conditions):
             meant.setdefault(condition, []).append(number)
-        self._hanging: dict[Feature, list[tuple[_Condition, list[int]]]] = {}
+        self._hanging: _Hanging = {}
+        self._near: _Hanging = {}
         for condition, numbers in meant.items():
             for feature in condition.anchor:
                 self._hanging.setdefault(feature, []).append((condition, numbers))
+            for key, asked in condition.keys:
+                for feature in asked if key in ABOUT else ():
+                    near = self._near.setdefault(feature, [])
+                    if len(near) < NEAR:
+                        near.append((condition, numbers))
 
     def met(self, features: frozenset[Feature]) -> list[Rule]:
         """Return the rules that *features* meet, in the order of configuration."""
@@ -96,6 +111,32 @@ class Rules:
                 if condition.met(features):
                     numbers.update(several)
         return [self.all[number] for number in sorted(numbers)]
+
+    def nearest(self, features: frozenset[Feature]) -> str:
+        """
+        Return which rule *features*, which meet none, come nearest to, and why they
+        do not meet it.
+
+        It is one that has a value in common with them and lacks the fewest keys; of
+        several, the gravest, and then the first.
+        """
+        near = {
+            numbers[0]: condition
+            for feature in features
+            for condition, numbers in self._near.get(feature, ())
+        }
+        if not near:
+            return NO_RULE
+        lacking = {number: one.lacking(features) for number, one in near.items()}
+        first = min(near, key=lambda number: self._distance(number, lacking[number]))
+        unmet = [f"no {key.removesuffix('s')}" for key in lacking[first]]
+        said = sorted(word for _, word in near[first].without & features)
+        excluded = [f"excluded by `without` {word}" for word in said[:1]]
+        return f"{self.all[first].name}: {', '.join(unmet or excluded)}"
+
+    def _distance(self, number: int, lacking: Sequence[str]) -> tuple[int, int, int]:
+        severity = SEVERITIES.index(self.all[number].severity)
+        return len(lacking), -severity, number
 
     def failed(self, features: frozenset[Feature]) -> Mapping[str, str]:
         """Return for each rule the first key that *features* do not meet."""
