@@ -64,6 +64,16 @@ def lock_of(secret: Secret) -> Path:
     Return where this machine keeps the lock of an account.
 
     Raises:
+        Unavailable: as for `lock_named`.
+    """
+    return lock_named(secret.reveal())
+
+
+def lock_named(what: str) -> Path:
+    """
+    Return where this machine keeps the lock of something that has no folder of its own.
+
+    Raises:
         Unavailable: The folder of such locks is somebody else's: they could take
             the lock away from under us.
     """
@@ -74,5 +84,6 @@ def lock_of(secret: Secret) -> Path:
     about = folder.lstat()
     if about.st_uid != os.getuid() or not S_ISDIR(about.st_mode):
         raise Unavailable(f"{folder} is not a folder of ours: remove it")
-    digest = blake2b(secret.reveal().encode(), digest_size=12, person=b"monitor-lock")
+    name = what.encode("utf-8", "surrogateescape")
+    digest = blake2b(name, digest_size=12, person=b"monitor-lock")
     return folder / digest.hexdigest()

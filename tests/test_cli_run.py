@@ -78,7 +78,7 @@ async def test_a_second_one_is_refused_and_the_first_goes_on(tmp_path: Path) -> 
                 code = await process.wait()
 
     said = f"is in use by process {process.pid}\n"
-    assert (69, f"monitor: {first}/state (filter) {said}") == (again.code, again.err)
+    assert (69, f"monitor: {file} (filter) {said}") == (again.code, again.err)
     assert (69, f"monitor: sink chat {said}") == (double.code, double.err)
     assert all(f"{role} ({process.pid})" in roles for role in ROLES)
     assert 0 == code

@@ -1,7 +1,6 @@
 """What several commands share: where the configuration is, and the form of answers."""
 
 import difflib
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -11,19 +10,10 @@ from typing import Any
 import click
 import msgspec
 
+from monitor.cli import where
 from monitor.config import Settings, load
-from monitor.errors import Misconfigured
 
-USUAL = (Path("config/monitor.yaml"), Path("/etc/monitor/monitor.yaml"))
-
-configured = click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The configuration file; else $MONITOR_CONFIG, config/monitor.yaml "
-    "or /etc/monitor/monitor.yaml.",
-)
+configured = where.configured
 patient = click.option(
     "--timeout",
     "patience",
@@ -36,21 +26,6 @@ patient = click.option(
 as_json = click.option("--json", "json", is_flag=True, help="Answer as NDJSON.")
 
 
-def file_of(file: Path | None) -> Path:
-    """
-    Return the main file of the configuration: *file*, or the one in the usual place.
-
-    Raises:
-        Misconfigured: There is none.
-    """
-    named = file or os.environ.get("MONITOR_CONFIG")
-    usual = (path for path in USUAL if os.path.isfile(path))  # noqa: PTH113 - it never raises
-    path = Path(named) if named else next(usual, USUAL[0])
-    if not os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises where we may not look
-        raise Misconfigured(f"{path}: error: no such file; name one with --config FILE")
-    return path
-
-
 def settings_of(file: Path | None) -> Settings:
     """
     Return the settings in *file*, or in the usual place.
@@ -58,7 +33,7 @@ def settings_of(file: Path | None) -> Settings:
     Raises:
         Misconfigured: There is no file, or it cannot be used.
     """
-    return load(file_of(file), datetime.now(UTC).date())
+    return load(where.file_of(file), datetime.now(UTC).date())
 
 
 def known(kind: str, name: str, names: Iterable[str]) -> str:

@@ -1,25 +1,23 @@
 """``monitor run``: the daemon."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
 
-from monitor import log
-from monitor.cli.locks import ROLES, holder_of, lock_in
-from monitor.cli.options import aside, configured, file_of, settings_of
-from monitor.clock import SystemClock
-from monitor.config.claims import claims
-from monitor.errors import Unavailable
-from monitor.systemd import lock_of
+from monitor.cli.locks import ROLES
+from monitor.cli.where import configured, file_of
+from monitor.systemd import lock_named, only_one
+
+LEVELS = ("debug", "info", "warning", "error")  # those of `log`
 
 
 @click.command("run")
 @click.argument("roles", nargs=-1, type=click.Choice(ROLES), metavar="[ROLE]...")
 @configured
 @click.option(
-    "--log-level", type=click.Choice(log.LEVELS), default="info", show_default=True
+    "--log-level", type=click.Choice(LEVELS), default="info", show_default=True
 )
 def command(roles: tuple[str, ...], file: Path | None, log_level: str) -> None:
     """
@@ -28,41 +26,27 @@ def command(roles: tuple[str, ...], file: Path | None, log_level: str) -> None:
     ROLE is one or more of collect, filter, alert, deliver and archive; without any,
     this process does all of them.  Under systemd one instance does one role.
     """
-    _refuse_a_second(file_of(file), roles or ROLES)
-    from monitor.daemon import Daemon  # noqa: PLC0415 - a refusal need not wait for it
+    file = file_of(file)
+    with _alone(file, roles or ROLES):
+        from monitor.cli.running import work  # noqa: PLC0415 - a refusal need not wait for it
 
-    log.set_up(log_level)
-    settings = settings_of(file)
-    for warning in settings.warnings:
-        aside(str(warning))
-    _make(settings.state)
-    asyncio.run(Daemon(settings, SystemClock(), roles).run())
+        work(file, roles, log_level)
 
 
-def _make(state: Path) -> None:
-    """Make the folder of all that outlives us; others have no business in it."""
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(f"{state}: {error.strerror}") from None
-
-
-def _refuse_a_second(file: Path, roles: Sequence[str]) -> None:
+@contextmanager
+def _alone(file: Path, roles: Sequence[str]) -> Iterator[None]:
     """
-    Say at once that another process does this work; the daemon's own locks decide.
+    Refuse a second one with the same settings before anything else is done.
+
+    The locks of a state and of accounts are known once the settings are loaded, which
+    takes a second; of twenty that start at once, nineteen are refused in a tenth of it.
 
     Raises:
-        Unavailable: One does.
+        Unavailable: There is one already, which may be starting still.
     """
-    for path, what in _locks(file, roles):
-        if holder := holder_of(path):
-            raise Unavailable(f"{what} is in use by process {holder}")
-
-
-def _locks(file: Path, roles: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """Yield the locks that the daemon will take, and what each of them stands for."""
-    claimed = claims(file)
-    for role in roles:
-        yield lock_in(claimed.state, role), f"{claimed.state} ({role})"
-    for sink, token in claimed.tokens if "deliver" in roles else ():
-        yield lock_of(token), f"sink {sink}"
+    file = file.resolve()
+    with ExitStack() as stack:
+        for role in roles:
+            lock = lock_named(f"{role} {file}")
+            stack.enter_context(only_one(lock, f"{file} ({role})"))
+        yield
