@@ -28,6 +28,7 @@ class Transient(Failure):
     Attributes:
         retry_after: How long the other side asked us to wait, if it said so.
         everywhere: The whole host or account is asked to wait, not one address.
+        unsure: The other side may have acted all the same: no answer says.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class Transient(Failure):
         retry_after: timedelta | None = None,
         *,
         everywhere: bool = False,
+        unsure: bool = False,
     ) -> None:
         super().__init__(why)
         self.retry_after = retry_after
         self.everywhere = everywhere
+        self.unsure = unsure
 
 
 class Away(Transient):

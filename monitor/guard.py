@@ -280,9 +280,12 @@ class Bounded(httpcore.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Return the connection as it goes on in TLS, bounded as well."""
-        return Bounded(
-            await self._stream.start_tls(ssl_context, server_hostname, timeout)
-        )
+        try:
+            tls = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:  # httpcore leaves it open where a deadline cuts it off
+            await self._stream.aclose()
+            raise
+        return Bounded(tls)
 
     def get_extra_info(self, info: str) -> Any:
         """Return what the socket below knows."""

@@ -26,7 +26,7 @@ import httpx
 from monitor import __version__, answer
 from monitor.answer import LARGEST, REDIRECTED, Body
 from monitor.clock import Clock
-from monitor.errors import Failure, Rejected, Transient
+from monitor.errors import Rejected, Transient
 from monitor.guard import Guard, Network, Resolve, look_up
 from monitor.pools import Pools, usual_authorities
 from monitor.turns import Turns
@@ -42,9 +42,10 @@ FRAMING = 1024 * 1024  # bytes around a body in chunks, with the sizes of the ch
 BREATH = 64  # parts of a body after which the other tasks have their turn
 REDIRECTS = 5
 LONGEST_URL = 8000  # characters, as RFC 9110 wants of all; 60,000 take 0.2 s to read
-POSTS_PER_HOST = 8  # connections; httpx looks at each of them for each request
+POSTS_PER_HOST = 256  # connections; whoever posts bounds it, see `deliver.slots`
 KEEP_ALIVE_GET = 50.0  # seconds; servers often close at 60 or 75
 KEEP_ALIVE_POST = 5.0  # one closed under a post leaves its outcome unknown
+DEPARTS = "http11.send_request_headers.started"  # as httpcore calls that moment
 
 # What may be told to another host than the one it was meant for.
 CARRIED = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
@@ -158,7 +159,8 @@ class Web:
         is returned as an empty mapping.  Errors name the host only, never the path.
 
         Raises:
-            Transient: No answer came; the other side may or may not have acted.
+            Transient: No answer came.  If the request had left, the other side may
+                have acted: `Transient.unsure`.
             Rejected: We may not or cannot send this there; nothing was sent.
         """
         usual = {"content-type": "application/json"}
@@ -235,7 +237,13 @@ class Web:
         sent, and a server may send back the path that we asked for.
         """
         host = _host(request.url)
-        kind: type[Failure] = Transient
+        departed = refused = False
+
+        async def follow(event: str, _: object) -> None:
+            nonlocal departed
+            departed = departed or event == DEPARTS
+
+        request.extensions["trace"] = follow
         try:
             async with asyncio.timeout(left):
                 response = await pool.handle_async_request(request)
@@ -247,10 +255,13 @@ class Web:
         except TimeoutError:
             why = f"no whole answer within {self._deadline:g} s"
         except httpx.LocalProtocolError:
-            kind, why = Rejected, "a header that cannot be sent"
+            refused, why = True, "a header that cannot be sent"
         except (httpx.TransportError, OSError) as error:
             why = _breakage(error)
-        raise kind(f"{host}: {why}")  # here, where no library's error is its context
+        # Here, where no library's error is its context.
+        if refused:
+            raise Rejected(f"{host}: {why}")
+        raise Transient(f"{host}: {why}", unsure=departed)
 
     def _answer(self, reply: Reply, url: httpx.URL) -> Answer:
         return Answer(

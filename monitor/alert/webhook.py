@@ -127,7 +127,7 @@ class Webhook:
             raise Gone(why, everywhere=not to) from None
         except Transient as broken:
             why = str(broken).partition(": ")[2] if to else str(broken)
-            raise Transient(f"webhook: {why}") from None
+            raise Transient(f"webhook: {why}", unsure=broken.unsure) from None
         if failure := _failure(reply, web, everywhere=not to):
             raise failure
 
