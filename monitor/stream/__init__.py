@@ -36,6 +36,7 @@
 #   lease:NAME       its owner; expires
 #   epoch            which database this is: made once, gone with a flush
 #   pulse            counts on while we work: an older state of it has counted less
+#   stage:KEY        a key of a backup that is not in its place yet; 1 hour
 #
 # POST is source/id.  Nothing here is trimmed by length: see scripts/trim.lua.
 

@@ -141,7 +141,12 @@ class Door:
             raise judged(error) from None
 
     async def run(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument] = ()
+        self,
+        script: Script,
+        keys: Sequence[str],
+        arguments: Sequence[Argument] = (),
+        *,
+        patience: float = PATIENCE,
     ) -> Any:
         """
         Run *script* with the full names of *keys*.
@@ -153,10 +158,10 @@ class Door:
         command = ("EVALSHA", script.hash, len(full), *full, *arguments)
         try:
             try:
-                return await self._exchange(command, PATIENCE)
+                return await self._exchange(command, patience)
             except NoScriptError:  # a restarted server has forgotten it; nothing ran
                 await self._exchange(("SCRIPT", "LOAD", script.text), PATIENCE)
-                return await self._exchange(command, PATIENCE)
+                return await self._exchange(command, patience)
         except RedisError as error:
             raise judged(error) from None
 
