@@ -41,6 +41,8 @@ COMMANDS = {
     "tail": "Follow what is collected, what matters, and who was told.",
     "replay": "Run the past through the rules once more; nobody is told.",
     "dead": "What could not be worked on or delivered, and why.",
+    "backup": "Keep all progress of this instant in a file.",
+    "restore": "Put back what a backup has kept, and look whether it stands.",
     "doctor": "Look at Redis, the clock, the disk and the secrets.",
     "schema": "Print the configuration's JSON Schema, for editors.",
 }

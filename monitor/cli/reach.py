@@ -3,12 +3,13 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 from monitor.config import Settings
 from monitor.errors import Unavailable
-from monitor.stream import Server, Stream
+from monitor.stream import PREFIX, Server, Stream
+from monitor.stream.door import Door
 
 T = TypeVar("T")
 
@@ -32,6 +33,25 @@ async def stream_of(settings: Settings) -> AsyncIterator[Stream]:
         yield stream
     finally:
         await stream.aclose()
+
+
+@asynccontextmanager
+async def door_of(settings: Settings) -> AsyncIterator[Door]:
+    """
+    Reach the Redis there is while the block runs; start the embedded one if need be.
+
+    Raises:
+        Unavailable: There is none to start.
+    """
+    async with AsyncExitStack() as stack:
+        url = await url_of(settings)
+        if url is None:
+            server = Server(settings.state)
+            url = await server.ensure()
+            stack.push_async_callback(server.stop)
+        door = Door(url, PREFIX)
+        stack.push_async_callback(door.aclose)
+        yield door
 
 
 async def url_of(settings: Settings) -> str | None:
