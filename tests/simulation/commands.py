@@ -107,6 +107,7 @@ GROWS: Final[dict[str, tuple[Run, int]]] = {
     "SET": (plain.set_, -3),
     "SETNX": (plain.setnx, 3),
     "XADD": (streams.xadd, -5),
+    "XSETID": (streams.xsetid, -3),
     "XGROUP|CREATE": (groups.create, -5),
     "XGROUP|CREATECONSUMER": (groups.create_consumer, 5),
 }

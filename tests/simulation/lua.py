@@ -24,6 +24,7 @@ SANDBOX: Final = Path(__file__).with_name("sandbox.lua")
 FLAGS: Final = frozenset({"allow-oom", "no-writes"})
 EXACT = 10**16  # whole numbers up to it are written without an exponent
 PLAIN: Final = frozenset({b"boolean", b"nil", b"number", b"string"})
+FAR = 1 << 63
 ON_STACK = 3000  # values that can be handed over one by one
 ARGUMENTS: Final = "ERR Command arguments must be strings or integers"
 NO_COMMAND: Final = "ERR Please specify at least one argument for this call"
@@ -132,7 +133,8 @@ class Lua:
         if kind is bytes:
             return value
         if kind is int or kind is float:
-            return int(value)
+            whole = int(value)
+            return whole if -FAR <= whole < FAR else -FAR  # as x86 has it
         if kind is bool:
             return 1 if value else None
         if value is None or lua51.lua_type(value) != "table":

@@ -65,7 +65,8 @@ class Store:
     One server and its data.
 
     Attributes:
-        out_of_memory: What could make data grow is refused.
+        out_of_memory: What could make data grow is refused; as it also is while
+            `used_memory` is above `maxmemory` of `config`.
         read_only: It is a replica: what writes is refused.
         broken_disk: It cannot write to its disk: what writes is refused.
         loading: It has not read its data yet: nearly everything is refused.
@@ -107,6 +108,7 @@ class Store:
             b"EVALSHA": self._evalsha,
             b"INFO": self._info,
             b"PING": self._ping,
+            b"REPLICAOF": self._follow,
             b"SCRIPT": self._scripts,
             b"TIME": self._time,
         }
@@ -207,9 +209,15 @@ class Store:
         finally:
             self.out_of_memory = before
 
+    @property
+    def _full(self) -> bool:
+        most = int(self.config["maxmemory"])
+        above = most > 0 and self.used_memory > most
+        return (self.out_of_memory or above) and not self.read_only
+
     def _note(self, args: Args) -> None:
         if self._journal is not None:
-            entry = _Entry(self._keys.now, self.out_of_memory, args)
+            entry = _Entry(self._keys.now, self._full, args)
             self._journal.append(entry)
 
     def _advance(self, now: int) -> None:
@@ -238,7 +246,7 @@ class Store:
             self._note(args)
 
     def _permit(self, *, writes: bool, grows: bool) -> None:
-        if grows and self.out_of_memory:
+        if grows and self._full:
             raise Refused(OOM)
         if writes and self.broken_disk:
             raise Refused(BROKEN_DISK)
@@ -315,6 +323,8 @@ class Store:
     def _permit_script(self, command: Command) -> None:
         script = self._script
         if script is None or not script.writes:
+            if command.grows and self._full and not self._keys.old:
+                raise Refused(OOM)
             raise Refused(WRITES)
         if script.flagged:
             return
@@ -347,6 +357,13 @@ class Store:
         if len(args) > 2:
             raise arity(args[0])
         return args[1] if len(args) > 1 else Status(b"PONG")
+
+    def _follow(self, args: Args) -> Status:
+        before = self.read_only
+        self.read_only = [part.upper() for part in args[1:]] != [b"NO", b"ONE"]
+        if before and self.read_only:
+            return Status(b"OK Already connected to specified master")
+        return OK
 
     def _time(self, _: Args) -> list[bytes]:
         seconds, rest = divmod(int(self._clock() * 1_000_000), 1_000_000)

@@ -8,9 +8,11 @@ from tests.simulation.keyspace import Keyspace
 from tests.simulation.replies import (
     BAD_ID,
     MOST,
+    OK,
     SYNTAX,
     Args,
     Refused,
+    Status,
     arity,
     integer,
     unsupported,
@@ -235,6 +237,22 @@ def xdel(keys: Keyspace, args: Args) -> int:
         return 0
     ids = [*map(parsed, args[2:])]
     return sum(map(stream.delete, ids))
+
+
+def xsetid(keys: Keyspace, args: Args) -> Status:
+    """Let ids go on from another one."""
+    if len(args) != 3:
+        raise unsupported(args)
+    last = parsed(args[2])
+    stream = keys.stream(args[1])
+    if stream is None:
+        raise Refused("ERR no such key")
+    if stream.ids and last < stream.ids[-1]:
+        raise Refused(
+            "ERR The ID specified in XSETID is smaller than the target stream top item"
+        )
+    stream.last = last
+    return OK
 
 
 def xlen(keys: Keyspace, args: Args) -> int:

@@ -1,15 +1,14 @@
-"""Lets two servers hear the same, and tells where their answers part."""
+"""Lets a real server and the model hear the same, and tells where answers part."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any
 
-from tests.simulation.model.sides import Side
-from tests.simulation.model.words import Line, Made, lines
+from tests.simulation.model.sides import UNKNOWN, Hearer, Line
+from tests.simulation.model.words import BEGIN, lines
 
-NOTHING_MADE = "5-1"  # an id where none was given yet
-SPAN = 60  # commands between two empty servers
+SPAN = 100  # commands between two empty servers
 
 
 class Parted(AssertionError):
@@ -18,82 +17,80 @@ class Parted(AssertionError):
 
 class Pair:
     """
-    A real server and the model of one, each behind a `Side`.
+    A real server, and the model of one.
 
     Attributes:
-        said: How often which command was said to both.
-        refused: How often which error both answered.
-        skipped: What the model does not know, and so neither was asked.
+        answered: How often which command was said to both, and not refused.
+        refused: How often both answered which error, by its first words.
+        unknown: How often the model did not know what was said; nor was the real one
+            asked then.
     """
 
-    def __init__(self, real: Side, model: Side) -> None:
+    def __init__(self, real: Hearer, model: Hearer) -> None:
         self.real = real
         self.model = model
-        self.said: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
-        self.skipped: Counter[str] = Counter()
+        self.unknown = 0
 
-    async def empty(self) -> None:
-        """Begin anew with two empty servers."""
-        for side in (self.real, self.model):
-            await side.ask(("FLUSHALL",))
-            side.forget()
-
-    async def ask(self, line: Line) -> tuple[Any, Any]:
-        """Return what each of the two answers, the real one first."""
-        name = str(line[0])
-        try:
-            model = await self.model.ask(_spoken(line, self.model))
-        except NotImplementedError as unknown:
-            self.skipped[str(unknown)[:60]] += 1
-            return None, None
-        real = await self.real.ask(_spoken(line, self.real))
-        self.said[name] += 1
-        if isinstance(real, tuple):
-            self.refused[real[2] or real[0]] += 1
-        return real, model
+    @property
+    def compared(self) -> int:
+        """How many answers were compared."""
+        return self.answered.total() + self.refused.total()
 
     async def hear(self, script: Sequence[Line]) -> None:
         """
-        Say *script* to both, and compare every answer and what is there in the end.
+        Say *script* to both, empty as they are, and look at all that is there then.
 
         Raises:
-            Parted: They differ.
+            Parted: They differ in an answer.
         """
-        await self.empty()
-        for number, line in enumerate(script, start=1):
-            real, model = await self.ask(line)
-            if real != model:
-                raise Parted(_told(script[:number], line, real, model))
-        for line in await self.everything():
-            real, model = await self.ask(line)
-            if real != model:
-                raise Parted(_told(script, line, real, model))
+        await self._hear([*BEGIN, *script])
+        await self._hear(await self.everything())
+
+    async def _hear(self, script: Sequence[Line]) -> None:
+        answers = await self.model.hear(script)
+        both = [
+            (line, answer)
+            for line, answer in zip(script, answers, strict=True)
+            if answer is not UNKNOWN
+        ]
+        self.unknown += len(script) - len(both)
+        real = await self.real.hear([line for line, _ in both])
+        for (line, modelled), answer in zip(both, real, strict=True):
+            if modelled != answer:
+                raise Parted(f"{line}\n  real:  {answer}\n  model: {modelled}")
+            if isinstance(answer, tuple):
+                self.refused[" ".join(answer[1].split()[:3])] += 1
+            else:
+                self.answered[str(line[0])] += 1
 
     async def everything(self) -> list[Line]:
-        """Return commands whose answers are all that is there."""
-        keys = await self.real.ask(("KEYS", "*"))
+        """Return commands whose answers are all that there is."""
+        (keys,) = await self.model.hear([("KEYS", "*")])
         asked: list[Line] = [("KEYS", "*")]
-        for key in map(bytes.decode, keys):
-            kind = await self.real.ask(("TYPE", key))
-            asked += [("TYPE", key), ("PTTL", key), *CONTENTS[kind](key)]
+        kinds = await self.model.hear([("TYPE", key) for key in keys])
+        for key, kind in zip(keys, kinds, strict=True):
+            asked += [("TYPE", key), ("PTTL", key)]
+            asked += [(*line, key, *more) for line, more in CONTENTS[kind]]
             if kind == b"stream":
-                for group in await self.real.ask(("XINFO", "GROUPS", key)):
-                    name = group[1].decode()
+                (groups,) = await self.model.hear([("XINFO", "GROUPS", key)])
+                for _, name, *_ in groups:
                     asked.append(("XPENDING", key, name))
                     asked.append(("XPENDING", key, name, "-", "+", 10_000))
                     asked.append(("XINFO", "CONSUMERS", key, name))
         return asked
 
 
-CONTENTS: dict[bytes, Callable[[str], list[Line]]] = {
-    b"string": lambda key: [("GET", key)],
-    b"hash": lambda key: [("HGETALL", key)],
-    b"set": lambda key: [("SMEMBERS", key)],
-    b"stream": lambda key: [
-        ("XRANGE", key, "-", "+"),
-        ("XINFO", "STREAM", key),
-        ("XINFO", "GROUPS", key),
+# What is said to see all of a key: before its name, and behind it.
+CONTENTS: dict[bytes, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    b"string": [(("GET",), ())],
+    b"hash": [(("HGETALL",), ())],
+    b"set": [(("SMEMBERS",), ())],
+    b"stream": [
+        (("XRANGE",), ("-", "+")),
+        (("XINFO", "STREAM"), ()),
+        (("XINFO", "GROUPS"), ()),
     ],
 }
 
@@ -110,7 +107,8 @@ async def at_random(pair: Pair, seed: int, number: int = SPAN) -> None:
         await pair.hear(script)
     except Parted as parted:
         shortest, last = await shrunk(script, parted, pair.hear)
-        raise Parted(f"seed {seed}: {last}\n\n{_listed(shortest)}") from None
+        told = "\n".join(f"  {line}," for line in shortest)
+        raise Parted(f"seed {seed}: {last}\n\n{told}") from None
 
 
 async def shrunk(
@@ -118,7 +116,7 @@ async def shrunk(
     parted: Parted,
     hear: Callable[[Sequence[Any]], Awaitable[None]],
 ) -> tuple[Sequence[Any], Parted]:
-    """Return a shorter script that still parts the two, and how."""
+    """Return a shorter script that still parts the two, and how it does."""
     size = len(script) // 2
     while size:
         at = 0
@@ -132,23 +130,3 @@ async def shrunk(
                 at += size
         size //= 2
     return script, parted
-
-
-def _spoken(line: Line, side: Side) -> list[str | int]:
-    made = side.made
-    return [
-        word
-        if not isinstance(word, Made)
-        else made[word.number % len(made)].decode()
-        if made
-        else NOTHING_MADE
-        for word in line
-    ]
-
-
-def _told(script: Sequence[Line], line: Line, real: Any, model: Any) -> str:
-    return f"after {len(script)}: {line}\n  real:  {real}\n  model: {model}"
-
-
-def _listed(script: Sequence[Any]) -> str:
-    return "\n".join(f"  {line}," for line in script)

@@ -1,54 +1,43 @@
 """Commands at random, right and wrong ones, as they may be said to a server."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from tests.simulation.model.sides import FUTURE
+
+Said = tuple[str, ...]
+Sayer = Callable[[Random], Said]
+
 STREAMS: Final = ("s1", "s2", "s3")  # ids of our own
-CLOCKED: Final = ("a1",)  # ids of the server's clock: of two such, some would be equal
+COUNTED: Final = ("a1", "a2")  # ids of the server
 HASHES: Final = ("h1", "h2")
 TEXTS: Final = ("t1", "t2")
 SETS: Final = ("m1", "m2")
-KEYS: Final = (*STREAMS, *CLOCKED, *HASHES, *TEXTS, *SETS, "none")
+KEYS: Final = (*STREAMS, *COUNTED, *HASHES, *TEXTS, *SETS, "none")
 GROUPS: Final = ("g1", "g2")
 OWNERS: Final = ("ann", "bob")
 NAMES: Final = ("1", "f", "was")
-LENGTHS: Final = (
-    1,
-    2,
-    5,
-    20,
-    21,
-    60,
-    63,
-    64,
-    65,
-    120,
-    127,
-    130,
-    700,
-    4090,
-    4100,
-    17000,
+BEGIN: Final[tuple[Said, ...]] = (
+    ("REPLICAOF", "NO", "ONE"),
+    ("CONFIG", "SET", "maxmemory", "0"),
+    ("FLUSHALL",),
+    *(
+        line
+        for key in COUNTED
+        for line in (
+            ("XGROUP", "CREATE", key, "gone", "$", "MKSTREAM"),
+            ("XGROUP", "DESTROY", key, "gone"),
+            ("XSETID", key, f"{FUTURE}-0"),
+        )
+    ),
 )
+LENGTHS: Final = (1, 5, 20, 21, 63, 64, 65, 127, 130, 700, 4090, 4100, 17000)
 NUMBERS: Final = (
     "0", "1", "-1", "7", "127", "128", "-128", "4095", "4096", "-4096", "-4097", "32767",
     "32768", "8388607", "8388608", "2147483647", "-2147483649", "9223372036854775807",
     "-9223372036854775808", "9223372036854775808", "007", "-0", "", "+1", "1.5", " 1",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """The id of an entry that a server gave: one of those so far."""
-
-    number: int
-
-
-Word = str | int | Made
-Line = tuple[Word, ...]
-Sayer = Callable[[Random], Line]
 
 
 def _key(random: Random, own: Sequence[str]) -> str:
@@ -66,9 +55,9 @@ def _count(random: Random) -> str:
     return random.choice(("1", "2", "3", "10", "10", "100", "0", "-1", "x"))
 
 
-def _id(random: Random, key: str) -> Word:
-    if key in CLOCKED and random.random() < 0.8:
-        return Made(random.randrange(100))
+def _id(random: Random, key: str) -> str:
+    if key in COUNTED and random.random() < 0.8:
+        return f"{FUTURE}-{random.randrange(1, 9)}"
     if random.random() < 0.05:
         return random.choice(
             ("x", "", "1-", "-1", "1-1-1", "$", "18446744073709551616")
@@ -76,41 +65,41 @@ def _id(random: Random, key: str) -> Word:
     return f"{random.randrange(40)}-{random.randrange(3)}"
 
 
-def _bound(random: Random, key: str, end: str) -> Word:
+def _bound(random: Random, key: str, end: str) -> str:
     chance = random.random()
     if chance < 0.4:
         return end
     id_ = _id(random, key)
-    if isinstance(id_, str) and chance < 0.6:
+    if chance < 0.6:
         return f"({id_}"
-    if isinstance(id_, str) and chance < 0.7:
+    if chance < 0.7:
         return id_.partition("-")[0]
     return id_
 
 
-def _fields(random: Random) -> list[Word]:
+def _fields(random: Random) -> list[str]:
     names = random.choices(NAMES, k=random.choice((1, 1, 1, 2, 2, 3)))
     return [part for name in names for part in (name, _text(random))]
 
 
-def xadd(random: Random) -> Line:
+def xadd(random: Random) -> Said:
     """Add an entry; now and then trim."""
-    key = _key(random, (*STREAMS, *CLOCKED))
-    trim: list[Word] = []
+    key = _key(random, (*STREAMS, *COUNTED))
+    trim: list[str] = []
     if random.random() < 0.05:
         trim = _trim(random, key)
     if random.random() < 0.03:
         trim.insert(0, "NOMKSTREAM")
-    id_: Word = "*"
-    if key not in CLOCKED:
-        id_ = random.choice((f"{random.randrange(60)}-*", _id(random, key), "5-*"))
+    id_: str = "*"
+    if key not in COUNTED:
+        id_ = random.choice(("0-*", "0-*", "0-*", _id(random, key)))
     fields = _fields(random)
     if random.random() < 0.02:
         fields.pop()
     return "XADD", key, *trim, id_, *fields
 
 
-def _trim(random: Random, key: str) -> list[Word]:
+def _trim(random: Random, key: str) -> list[str]:
     kind = random.choice(("MINID", "MINID", "MAXLEN"))
     how = random.choice((["~"], ["~"], ["="], []))
     most = _id(random, key) if kind == "MINID" else _count(random)
@@ -118,23 +107,23 @@ def _trim(random: Random, key: str) -> list[Word]:
     return [kind, *how, most, *limit]
 
 
-def xtrim(random: Random) -> Line:
-    key = _key(random, (*STREAMS, *CLOCKED))
+def xtrim(random: Random) -> Said:
+    key = _key(random, (*STREAMS, *COUNTED))
     return "XTRIM", key, *_trim(random, key)
 
 
-def xdel(random: Random) -> Line:
-    key = _key(random, (*STREAMS, *CLOCKED))
+def xdel(random: Random) -> Said:
+    key = _key(random, (*STREAMS, *COUNTED))
     ids = [_id(random, key) for _ in range(random.choice((1, 1, 2, 5)))]
     return "XDEL", key, *ids
 
 
-def xlen(random: Random) -> Line:
-    return "XLEN", _key(random, (*STREAMS, *CLOCKED))
+def xlen(random: Random) -> Said:
+    return "XLEN", _key(random, (*STREAMS, *COUNTED))
 
 
-def xrange(random: Random) -> Line:
-    key = _key(random, (*STREAMS, *CLOCKED))
+def xrange(random: Random) -> Said:
+    key = _key(random, (*STREAMS, *COUNTED))
     start, end = _bound(random, key, "-"), _bound(random, key, "+")
     count = ["COUNT", _count(random)] if random.random() < 0.5 else []
     if random.random() < 0.4:
@@ -142,16 +131,16 @@ def xrange(random: Random) -> Line:
     return "XRANGE", key, start, end, *count
 
 
-def xread(random: Random) -> Line:
-    keys = [_key(random, (*STREAMS, *CLOCKED)) for _ in range(random.choice((1, 1, 2)))]
+def xread(random: Random) -> Said:
+    keys = [_key(random, (*STREAMS, *COUNTED)) for _ in range(random.choice((1, 1, 2)))]
     ids = [random.choice((_id(random, key), "0", "$")) for key in keys]
     count = ["COUNT", _count(random)] if random.random() < 0.5 else []
     return "XREAD", *count, "STREAMS", *keys, *ids
 
 
-def xreadgroup(random: Random) -> Line:
+def xreadgroup(random: Random) -> Said:
     keys = [
-        _key(random, (*STREAMS, *CLOCKED)) for _ in range(random.choice((1, 1, 1, 2)))
+        _key(random, (*STREAMS, *COUNTED)) for _ in range(random.choice((1, 1, 1, 2)))
     ]
     ids = [random.choice((">", ">", ">", ">", "0", _id(random, key))) for key in keys]
     count = ["COUNT", _count(random)] if random.random() < 0.7 else []
@@ -159,8 +148,8 @@ def xreadgroup(random: Random) -> Line:
     return "XREADGROUP", "GROUP", group, owner, *count, "STREAMS", *keys, *ids
 
 
-def xgroup(random: Random) -> Line:
-    key, group = _key(random, (*STREAMS, *CLOCKED)), random.choice(GROUPS)
+def xgroup(random: Random) -> Said:
+    key, group = _key(random, (*STREAMS, *COUNTED)), random.choice(GROUPS)
     start = random.choice(("0", "0", "$", _id(random, key)))
     chance = random.random()
     if chance < 0.7:
@@ -174,21 +163,21 @@ def xgroup(random: Random) -> Line:
     return "XGROUP", action, key, group, random.choice(OWNERS)
 
 
-def xinfo(random: Random) -> Line:
-    key = _key(random, (*STREAMS, *CLOCKED))
+def xinfo(random: Random) -> Said:
+    key = _key(random, (*STREAMS, *COUNTED))
     action = random.choice(("GROUPS", "GROUPS", "STREAM", "CONSUMERS"))
     group = [random.choice(GROUPS)] if action == "CONSUMERS" else []
     return "XINFO", action, key, *group
 
 
-def xack(random: Random) -> Line:
-    key = _key(random, (*STREAMS, *CLOCKED))
+def xack(random: Random) -> Said:
+    key = _key(random, (*STREAMS, *COUNTED))
     ids = [_id(random, key) for _ in range(random.choice((1, 1, 3)))]
     return "XACK", key, random.choice(GROUPS), *ids
 
 
-def xpending(random: Random) -> Line:
-    key, group = _key(random, (*STREAMS, *CLOCKED)), random.choice(GROUPS)
+def xpending(random: Random) -> Said:
+    key, group = _key(random, (*STREAMS, *COUNTED)), random.choice(GROUPS)
     if random.random() < 0.3:
         return "XPENDING", key, group
     idle = ["IDLE", random.choice(("0", "60000", "x"))] if random.random() < 0.4 else []
@@ -197,9 +186,9 @@ def xpending(random: Random) -> Line:
     return "XPENDING", key, group, *idle, start, end, _count(random), *owner
 
 
-def xclaim(random: Random) -> Line:
-    key = _key(random, (*STREAMS, *CLOCKED))
-    options: list[Word] = []
+def xclaim(random: Random) -> Said:
+    key = _key(random, (*STREAMS, *COUNTED))
+    options: list[str] = []
     if random.random() < 0.5:
         options += ["RETRYCOUNT", random.choice(("0", "1", "9"))]
     if random.random() < 0.3:
@@ -215,7 +204,7 @@ def xclaim(random: Random) -> Line:
     return "XCLAIM", *head, *ids, *options
 
 
-def string(random: Random) -> Line:
+def string(random: Random) -> Said:
     key, text = _key(random, TEXTS), _text(random)
     times = ("EX 20", "EX 20", "PX 20000", "EX 0", "PX x", "EX -5", "PX")
     ttl = random.choice(times).split()
@@ -233,7 +222,7 @@ def string(random: Random) -> Line:
     ])  # fmt: skip
 
 
-def hash_(random: Random) -> Line:
+def hash_(random: Random) -> Said:
     key = _key(random, HASHES)
     fields = random.choices([*NAMES, "n1", "n2", "n3"], k=random.choice((1, 1, 3)))
     pairs = [part for name in fields for part in (name, _text(random))]
@@ -255,7 +244,7 @@ def hash_(random: Random) -> Line:
     ])  # fmt: skip
 
 
-def set_(random: Random) -> Line:
+def set_(random: Random) -> Said:
     key, members = _key(random, SETS), random.choices(NUMBERS, k=2)
     return random.choice([
         ("SADD", key, *members),
@@ -266,7 +255,7 @@ def set_(random: Random) -> Line:
     ])  # fmt: skip
 
 
-def key(random: Random) -> Line:
+def key(random: Random) -> Said:
     """Something about a key of any kind."""
     one, two = random.choice(KEYS), random.choice(KEYS)
     return random.choice([
@@ -289,40 +278,109 @@ def key(random: Random) -> Line:
     ])  # fmt: skip
 
 
-def wrong(random: Random) -> Line:
+def wrong(random: Random) -> Said:
     """A command without some of its words."""
     line = random.choice(SAYERS)(random)
     return line[: random.randrange(1, max(2, len(line)))]
 
 
+def state(random: Random) -> Said:
+    """Let memory be full, or the server be a replica, or end that."""
+    return random.choice([
+        ("CONFIG", "SET", "maxmemory", "1"),
+        ("REPLICAOF", "127.0.0.1", "1"),
+        *[("CONFIG", "SET", "maxmemory", "0"), ("REPLICAOF", "NO", "ONE")] * 2,
+    ])  # fmt: skip
+
+
+def scripted(random: Random) -> Said:
+    """Let a script say something."""
+    line = random.choice(SAYERS)(random)
+    return "EVAL", random.choice(CALLS), "0", *line
+
+
+def copied(random: Random) -> Said:
+    one, two = random.choice(KEYS), random.choice(KEYS)
+    return "EVAL", COPY, "2", one, two if two not in COUNTED else "none"
+
+
+def scanned(random: Random) -> Said:
+    count = random.choice(("1", "3", "100"))
+    if random.random() < 0.3:
+        return "EVAL", SCAN, "0", "COUNT", count, "MATCH", random.choice(("*", "s*"))
+    kind, keys = random.choice((("HSCAN", HASHES), ("SSCAN", SETS)))
+    return "EVAL", SCAN, "1", _key(random, keys), kind, "COUNT", count
+
+
+FLAGS: Final = ("", " flags=allow-oom", " flags=no-writes")
+CALLS: Final = (
+    *(f"#!lua{flags}\nreturn redis.call(unpack(ARGV))" for flags in FLAGS),
+    *(f"#!lua{flags}\nreturn redis.pcall(unpack(ARGV))" for flags in FLAGS),
+    "return redis.call(unpack(ARGV))",
+    "redis.call('DEL', 'none') return redis.call(unpack(ARGV))",
+)
+COPY: Final = """#!lua
+local dump = redis.call('DUMP', KEYS[1])
+return dump and redis.call('RESTORE', KEYS[2], 0, dump, 'REPLACE')"""
+SCAN: Final = """#!lua
+local found, cursor, command = {}, '0', {'SCAN', unpack(ARGV)}
+if KEYS[1] then command = {ARGV[1], KEYS[1], unpack(ARGV, 2)} end
+repeat
+  table.insert(command, KEYS[1] and 3 or 2, cursor)
+  local answer = redis.call(unpack(command))
+  table.remove(command, KEYS[1] and 3 or 2)
+  cursor = answer[1]
+  for _, one in ipairs(answer[2]) do found[#found + 1] = one end
+until cursor == '0'
+table.sort(found)
+return found"""
 WEIGHTS: Final[dict[Sayer, int]] = {
     xadd: 18, xreadgroup: 14, xack: 8, xclaim: 8, xpending: 8, xgroup: 6, xinfo: 6,
     xdel: 5, xtrim: 4, xrange: 5, xread: 3, xlen: 1, string: 5, hash_: 5, set_: 3,
-    key: 5, wrong: 2,
+    key: 5, wrong: 2, scripted: 10, copied: 1, scanned: 1, state: 1,
 }  # fmt: skip
 ENDING: Final = frozenset({"DEL", "EXPIRE", "RENAME", "RESTORE", "SET", "UNLINK"})
-SAYERS: Final = [sayer for sayer in WEIGHTS if sayer is not wrong]
+ODD: Final = (copied, scanned, scripted, state, wrong)
+SAYERS: Final = [sayer for sayer in WEIGHTS if sayer not in ODD]
 
 
-def lines(random: Random, number: int) -> list[Line]:
-    """Return about *number* commands, and sometimes first a stream of many entries."""
-    burst: list[Line] = []
+def lines(random: Random, number: int) -> list[Said]:
+    """
+    Return about *number* commands.
+
+    Before them most groups are made, and sometimes a stream of many entries.
+    """
+    made = [
+        ("XGROUP", "CREATE", stream, group, random.choice(("0", "0", "$")), "MKSTREAM")
+        for stream in (*STREAMS, *COUNTED)
+        for group in GROUPS
+        if random.random() < 0.8
+    ]
+    burst: list[Said] = []
     if random.random() < 0.1:
         burst = [_bulk(random) for _ in range(random.choice((30, 110, 250)))]
     sayers, weights = [*WEIGHTS], [*WEIGHTS.values()]
     chosen = random.choices(sayers, weights, k=number)
-    return burst + [_lasting(sayer(random)) for sayer in chosen]
+    said = [_onward(sayer(random), at) for at, sayer in enumerate(chosen, start=8)]
+    return [*made, *burst, *map(_lasting, said)]
 
 
-def _bulk(random: Random) -> Line:
-    """Return an entry as most are: one field, and of some length."""
+def _onward(line: Said, at: int) -> Said:
+    """Let most ids of ours grow from command to command."""
+    if line[0] != "XADD" or "0-*" not in line[2:3]:
+        return line
+    return (*line[:2], f"{at // 3}-*", *line[3:])
+
+
+def _bulk(random: Random) -> Said:
+    """Return an entry as most are: of one field, and of some length."""
     name = "1" if random.random() < 0.9 else "f"
     length = random.choice((1, 5, 20, 60, 64, 130, 300))
-    return "XADD", "s1", f"{random.randrange(8)}-*", name, "z" * length
+    return "XADD", "s1", random.choice(("1-*", "1-*", "2-*")), name, "z" * length
 
 
-def _lasting(line: Line) -> Line:
-    """Return a line that does not make a stream again within one millisecond."""
-    if line[0] not in ENDING:
+def _lasting(line: Said) -> Said:
+    """Return a line that does not end a stream whose ids are counted on."""
+    if not ENDING & {*line[:4]}:
         return line
-    return tuple(STREAMS[0] if word in CLOCKED else word for word in line)
+    return tuple(STREAMS[0] if word in COUNTED else word for word in line)
