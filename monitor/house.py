@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 HOT = timedelta(days=90)  # how long the archive is searched without its day files
 PATIENCE = timedelta(seconds=5)  # with a rebuild, before a turn ends in vain
+MISSING = "somebody removed them, so they may not have been told: see who has `xadd`"
 SEEN = timedelta(days=30)  # for so long a source may hide a post and show it again
 
 
@@ -90,9 +91,19 @@ class House:
         return Archive(self._folder)
 
     async def trim(self) -> None:
-        """Remove from the stream what is done with; if Redis is away, another time."""
+        """
+        Remove from the stream what is done with; if Redis is away, another time.
+
+        Entries that are gone by another hand are told of: they may not have been told.
+        """
         with suppress(Transient):
+            before = await self._stream.database.missing()
             await self._stream.trim()
+            now = await self._stream.database.missing()
+            gone = {name: n - before.get(name, 0) for name, n in now.items()}
+            for name in sorted(name for name, n in gone.items() if n > 0):
+                self._log.error("entries_missing", queue=name, entries=gone[name],
+                                why=MISSING)  # fmt: skip
 
     async def keep(self, sources: Iterable[str]) -> None:
         """Write the finished days, and forget what is long past; once a day."""

@@ -207,8 +207,17 @@ class Work:
         return Stage(turn, Lease(name, self._stream, self._clock), reader.begin)
 
     async def _next(self, reader: Reader[T]) -> Sequence[Entry[T]]:
-        """Take entries, unless the program is told to stop before there are any."""
-        return await unless(self._stopping, reader.next(PORTION)) or ()
+        """
+        Take entries, unless the program is told to stop before there are any.
+
+        If some that were taken before are gone by another hand, that is told.
+        """
+        entries = await unless(self._stopping, reader.next(PORTION)) or ()
+        if lost := reader.lost:
+            reader.lost = 0
+            queue, why = reader.queue.name, "somebody removed them by hand"
+            self._log.error("entries_missing", queue=queue, entries=lost, why=why)
+        return entries
 
     def _introduce(self, courier: Courier) -> None:
         """Let *courier* know whom it carries to, and what of."""

@@ -35,6 +35,8 @@
 #
 #   lease:NAME       its owner; expires
 #   epoch            which database this is: made once, gone with a flush
+#   removed          hash  queue → entries trimmed of those added; "queue!" → how many
+#                          are gone besides
 #   pulse            counts on while we work: an older state of it has counted less
 #   stage:KEY        a key of a backup that is not in its place yet; 1 hour
 #

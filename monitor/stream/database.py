@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from monitor.stream import notes
+from monitor.stream import notes, upkeep
 from monitor.stream.doctor import shortage
 from monitor.stream.door import Door
 from monitor.stream.notes import Pulse
@@ -31,3 +31,11 @@ class Database:
     async def pulse(self, *, count: bool) -> Pulse:
         """Return how the database stands, and *count* that we work on it."""
         return await notes.pulse(self._door, self._fresh(), count=count)
+
+    async def missing(self) -> dict[str, int]:
+        """
+        Return by queue how many entries are gone that we did not remove.
+
+        It is counted when the queues are trimmed, and only ever grows.
+        """
+        return await upkeep.missing(self._door)

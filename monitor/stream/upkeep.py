@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from monitor.stream.door import Door, Script
+from monitor.stream.notes import pairs
 from monitor.stream.queues import Queue
 
 TRIM, FORGET, DEPTHS = Script("trim"), Script("forget"), Script("depths")
+REMOVED = "removed"  # what is no longer in a queue; see trim.lua
 PAGE = 1000  # ids a step: the server serves nobody else meanwhile
 SHOWN = 1000  # posts that a source may show again; a feed is read up to its newest 500
 SEEN = struct.Struct(">I8sHB")  # version, content hash, day last seen, gone
@@ -36,9 +38,16 @@ async def trim(door: Door, queues: Sequence[Queue[Any]]) -> int:
     """Remove what all groups of each queue have acknowledged; return how much."""
     removed = 0
     for queue in queues:
-        while some := await door.run(TRIM, [queue.name], queue.groups):
+        keys, arguments = [queue.name, REMOVED], [queue.name, *queue.groups]
+        while some := await door.run(TRIM, keys, arguments):
             removed += some  # at most 10,000 at a time
     return removed
+
+
+async def missing(door: Door) -> dict[str, int]:
+    """Return by queue how many entries were found to be gone that nobody trimmed."""
+    found = pairs(await door.call("HGETALL", door.key(REMOVED)))
+    return {name[:-1]: int(n) for name, n in found.items() if name.endswith("!")}
 
 
 async def forget(door: Door, source: str, today: int, days: int) -> int:

@@ -2,8 +2,26 @@
 -- Removes what every group of a stream has acknowledged, and nothing else: never by
 -- length.  A stream without all of its groups is left alone.
 --
--- KEYS  queue    ARGV  names of its groups    Answer: how many entries were removed
+-- It keeps account of what it removed, as no ACL forbids others to do so with XADD and
+-- MAXLEN: entries that were added, are not there and were not removed here, are missing.
+--
+-- KEYS  queue, removed    ARGV  the queue's name, names of its groups
+-- Answer: how many entries were removed
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+
+local about = redis.call('XINFO', 'STREAM', KEYS[1])
+local stream = {}
+for n = 1, #about, 2 do stream[about[n]] = about[n + 1] end
+local added, gone = stream['entries-added'], stream['entries-added'] - stream.length
+local known = redis.call('HGET', KEYS[2], ARGV[1])
+if known then
+  local known_gone, known_added = string.match(known, '^(%d+) of (%d+)$')
+  local missing = gone - known_gone
+  if added < tonumber(known_added) then  -- it was deleted, with what was in it
+    missing = known_added - known_gone + gone
+  end
+  if missing > 0 then redis.call('HINCRBY', KEYS[2], ARGV[1] .. '!', missing) end
+end
 
 local function earlier(a, b)  -- ids as numbers: as texts, 9-0 would come after 10-0
   local a_ms, a_n = string.match(a, '^(%d+)-(%d+)$')
@@ -23,8 +41,10 @@ for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   end
   if not safe or earlier(first, safe) then safe = first end
 end
-for _, name in ipairs(ARGV) do
-  if not there[name] then return 0 end
+for n = 2, #ARGV do
+  if not there[ARGV[n]] then safe = nil end
 end
-if not safe then return 0 end
-return redis.call('XTRIM', KEYS[1], 'MINID', '~', safe)
+local removed = safe and redis.call('XTRIM', KEYS[1], 'MINID', '~', safe) or 0
+local now = string.format('%d of %d', gone + removed, added)
+if now ~= known then redis.call('HSET', KEYS[2], ARGV[1], now) end
+return removed
