@@ -52,6 +52,7 @@ from monitor.clock import Clock, SystemClock
 from monitor.errors import Unavailable
 from monitor.item import Delivery, Envelope, Item, Note
 from monitor.stream import commits, letters, notes, upkeep
+from monitor.stream.backlog import Backlog
 from monitor.stream.commits import Accepted, Correction, Settlement
 from monitor.stream.database import Database
 from monitor.stream.directory import Directory
@@ -133,6 +134,7 @@ class Stream:
             replaced or is the wrong one.
         facts: What is to be known of the server, judged when it was connected.
         directory: The deliverers' notes on addresses.
+        backlog: What waits, for an account of it.
         database: What is asked of the server besides its streams.
     """
 
@@ -151,6 +153,7 @@ class Stream:
         self.epoch = epoch
         self.facts = tuple(facts)
         self.directory = Directory(door, clock)
+        self.backlog = Backlog(door)
         self.database = Database(door, fresh)
         self._door = door
         self._clock = clock
