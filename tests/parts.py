@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from monitor import log
-from monitor.alert import NOT_RECOGNISED, Alert, Pace, Repeats
+from monitor.alert import NOT_RECOGNISED, Alert, Digest, Message, Pace, Repeats
 from monitor.collect import Batch
 from monitor.filter import Filter, PlaceEntry, Rule, TopicEntry
 from monitor.item import Change, Item, Origin
@@ -85,12 +85,13 @@ class Told:
     begun: list[tuple[str, str]] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def send(self, alert: Alert, to: str, web: Web) -> str:
+    async def send(self, message: Message, to: str, web: Web) -> str:
         """Note what is sent."""
-        told = (to, alert.match.item.key)
-        self.begun.append(told)
+        alerts = message.alerts if isinstance(message, Digest) else (message,)
+        told = [(to, alert.match.item.key) for alert in alerts]
+        self.begun.extend(told)
         await self.open.wait()
-        self.log.append(told)
+        self.log.extend(told)
         return f"m{len(self.log)}"
 
     async def edit(self, alert: Alert, to: str, message: str, web: Web) -> None:

@@ -24,12 +24,13 @@ from typing import Any, get_type_hints
 import pytest
 
 from monitor import errors
-from monitor.alert import SINKS, Pace, Repeats, Sink
+from monitor.alert import SINKS, Message, Pace, Repeats, Sink
+from monitor.alert.digest import digest
 from monitor.clock import SystemClock
 from monitor.errors import Failure, Gone, Moved, Transient
 from monitor.secret import Secret
 from monitor.web import Web
-from tests.alerts import alert, deleted, edited, match
+from tests.alerts import PUBLISHED, alert, deleted, edited, match
 from tests.bothtml import read
 from tests.loopback import Request, Response, json_response, serve
 
@@ -221,9 +222,10 @@ async def test_no_refusal_shows_a_secret_or_an_address(refusal: Refusal) -> None
 
 
 @pytest.mark.parametrize("kind", RECOGNISING)
-async def test_what_is_recognised_carries_its_key(kind: str) -> None:
+@pytest.mark.parametrize("told", [alert(), digest([alert()], PUBLISHED)])
+async def test_what_is_recognised_carries_its_key(kind: str, told: Message) -> None:
     """A sink that says so tells its service the key, the same with each attempt."""
-    told = replace(alert(), key="0f" * 16)
+    told = replace(told, key="0f" * 16)
     async with service(kind, 500) as (sink, web, asked):
         for _ in range(2):
             await failure_of(sink.send(told, there(sink), web))
@@ -276,6 +278,23 @@ async def test_hostile_text_arrives_as_text(kind: str, change: str) -> None:
 
     shown = "".join(arrived)
     assert INERT in shown
+    assert not [one for one in shown if not one.isprintable() and one not in "\n\t"]
+
+
+@each_sink
+async def test_a_digest_is_told_and_is_inert(kind: str) -> None:
+    """A sink tells of many alerts at once, and their texts arrive as text."""
+    alerts = [alert(HOSTILE, id=str(n), forward=HOSTILE, places=()) for n in range(99)]
+    out = io.StringIO()
+    async with service(kind, 200, GOOD) as (sink, web, asked):
+        with redirect_stdout(out):
+            await sink.send(digest(alerts, PUBLISHED), there(sink), web)
+        arrived = [out.getvalue(), *(_text(request) for request in asked)]
+
+    shown = "".join(arrived)
+    assert 1 == len([text for text in arrived if text])
+    assert 40 == shown.count("красный[0m <b>не ж")
+    assert "99 сообщений" in shown.splitlines()[0]
     assert not [one for one in shown if not one.isprintable() and one not in "\n\t"]
 
 

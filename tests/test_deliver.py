@@ -12,7 +12,15 @@ import msgspec
 import pytest
 
 from monitor.addresses import PARKED
-from monitor.alert import NOT_RECOGNISED, Alert, Pace, Repeats, Subscriber
+from monitor.alert import (
+    NOT_RECOGNISED,
+    Alert,
+    Digest,
+    Message,
+    Pace,
+    Repeats,
+    Subscriber,
+)
 from monitor.alert.step import Step, step
 from monitor.deliver import LONGEST_WAIT, TRIES, Courier, Lane
 from monitor.errors import Gone, Moved, Rejected, Transient
@@ -61,7 +69,8 @@ class Scripted:
     hanging: set[str] = field(default_factory=set)
     poison: set[str] = field(default_factory=set)
 
-    async def send(self, alert: Alert, to: str, web: Web) -> str:
+    async def send(self, message: Message, to: str, web: Web) -> str:
+        alert = message.alerts[0] if isinstance(message, Digest) else message
         if alert.match.item.key in self.poison:
             raise Transient("500")
         await self._answer(to)

@@ -13,6 +13,8 @@ from monitor.alert.console import Console
 from monitor.alert.sink import (
     NOT_RECOGNISED,
     Alert,
+    Digest,
+    Message,
     Pace,
     Repeats,
     Sink,
@@ -28,6 +30,8 @@ __all__ = [
     "SINKS",
     "Alert",
     "Console",
+    "Digest",
+    "Message",
     "Pace",
     "Repeats",
     "Sink",

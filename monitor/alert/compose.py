@@ -9,12 +9,12 @@ but for excerpts that `inert.line` has made harmless.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from functools import lru_cache
 
+from monitor.alert import pieces
 from monitor.alert.inert import clean, cut, escape, line, link, quiet, units
+from monitor.alert.pieces import Line, Piece, element, joined, moment, utc, width
 from monitor.alert.sink import Alert
 from monitor.alert.words import LANGUAGES, SAY, THREATS, TOPICS, VOICES, WHAT, Language
 from monitor.item import Item, Match, Place, Severity, Signal
@@ -25,8 +25,6 @@ SHOWN = 3  # places, topics, words or changes, before "+2" says the rest
 EXCERPT = 60
 COMPARED = 200  # words: 15 ms at worst, and it grows with the square and more
 TOUCHABLE = 40  # commands and mentions in a quote: a message has 100 entities
-FRESH = timedelta(hours=12)  # what is older is shown with its day
-LAST_SECOND = 2**31 - 1
 
 _SEVERITY: Mapping[Severity, str] = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
 _SIGNAL: Mapping[Signal, str] = {
@@ -63,6 +61,16 @@ def title(alert: Alert, language: Language | None = None) -> str:
     match = subject(alert)
     deleted = alert.match.item.change == "deleted"
     return _first_line(match, language or language_of(match), deleted=deleted)
+
+
+def emoji(match: Match) -> str:
+    """Return the sign of what *match* announces, or of how grave it is."""
+    return _SIGNAL.get(match.reading.signal) or _SEVERITY[match.severity]
+
+
+def places(match: Match) -> list[str]:
+    """Return the names of the places that *match* is about."""
+    return [line(place.name) for place in _leaves(match)]
 
 
 def subject(alert: Alert) -> Match:
@@ -139,13 +147,6 @@ def changes(was: Item, now: Item, language: Language) -> tuple[str, ...]:
     return (*said[:SHOWN], "…") if len(said) > SHOWN else said
 
 
-def utc(moment: datetime, beside: datetime | None = None) -> str:
-    """Return *moment* in UTC; with its day, unless it is hours from *beside*."""
-    near = beside is not None and abs(moment - beside) < FRESH
-    form = "%H:%M UTC" if near else "%Y-%m-%d %H:%M UTC"
-    return moment.astimezone(UTC).strftime(form)
-
-
 def quote(alert: Alert) -> tuple[str, str]:
     """Return the title and the text that the publisher wrote, cleaned."""
     item = subject(alert).item
@@ -171,95 +172,52 @@ def html(
     speak = language or language_of(subject(alert))
     head = [*_head(alert, speak, tg_time=tg_time)]
     foot = [*_foot(alert, speak)]
-    room = limit - sum(_length(some) + 1 for some in head + foot)
-    parts = [*map(_html, head), _quote_html(alert, room), *map(_html, foot)]
-    return "\n".join(filter(None, parts))
+    room = limit - sum(width(some) + 1 for some in head + foot)
+    return joined([
+        *map(pieces.html, head), _quote_html(alert, room), *map(pieces.html, foot),
+    ])  # fmt: skip
 
 
 def plain(alert: Alert, limit: int = LIMIT, language: Language | None = None) -> str:
     """Return *alert* as lines of text; the publisher's own begin with a bar."""
     speak = language or language_of(subject(alert))
-    head = [_plain(some) for some in _head(alert, speak, tg_time=False)]
-    foot = [_plain(some) for some in _foot(alert, speak)]
+    head = [pieces.plain(some) for some in _head(alert, speak, tg_time=False)]
+    foot = [pieces.plain(some) for some in _foot(alert, speak)]
     foot.append(link(subject(alert).item.url))
     room = limit - sum(units(some) + 1 for some in head + foot)
     words = "\n".join(filter(None, quote(alert)))
     quoted = cut("│ " + words.replace("\n", "\n│ "), room) if words else ""
-    return "\n".join(filter(None, [*head, quoted, *foot]))
+    return joined([*head, quoted, *foot])
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A part of a line, and the element that it becomes; attributes are escaped."""
-
-    text: str
-    tag: str = ""
-    attributes: str = ""
-
-
-_Line = tuple[_Piece, ...]
-
-
-def _head(alert: Alert, speak: Language, *, tg_time: bool) -> Iterator[_Line]:
+def _head(alert: Alert, speak: Language, *, tg_time: bool) -> Iterator[Line]:
     match = subject(alert)
     first = title(alert, speak)
     former = headline(alert.was, speak) if alert.was else first
-    was = (_Piece("  "), _Piece(former, "s")) if _is_new(alert, first, former) else ()
-    yield _Piece(first, "b"), *was
+    was = (Piece("  "), Piece(former, "s")) if _is_new(alert, first, former) else ()
+    yield Piece(first, "b"), *was
     where = paths(match, alert.names)
-    place = (_Piece(f" · {where}"),) if where and where not in first else ()
-    yield _time(match.item, tg_time=tg_time), *place
+    place = (Piece(f" · {where}"),) if where and where not in first else ()
+    item = match.item
+    yield moment(item.published, item.seen, tg_time=tg_time), *place
     if said := correction(alert, speak):
-        yield (_Piece(said),)
+        yield (Piece(said),)
 
 
-def _foot(alert: Alert, speak: Language) -> Iterator[_Line]:
+def _foot(alert: Alert, speak: Language) -> Iterator[Line]:
     item = subject(alert).item
     href = f' href="{escape(link(item.url))}"'
-    source = _Piece(line(item.source), *(("a", href) if link(item.url) else ()))
+    source = Piece(line(item.source), *(("a", href) if link(item.url) else ()))
     said = f" · {voice(alert, speak)}"
     if forward := cut(line(item.forward or ""), EXCERPT):
         said += f" · {SAY[speak]['from']} {forward}"
-    yield source, _Piece(said)
+    yield source, Piece(said)
     if because := reasons(subject(alert), speak):
-        yield (_Piece(f"{SAY[speak]['why']}: {because}"),)
+        yield (Piece(f"{SAY[speak]['why']}: {because}"),)
 
 
 def _is_new(alert: Alert, first: str, former: str) -> bool:
     return alert.match.item.change != "deleted" and first != former
-
-
-def _time(item: Item, *, tg_time: bool) -> _Piece:
-    """Return when *item* was published, in UTC if nobody can say it better."""
-    said = utc(item.published, item.seen)
-    unix = int(item.published.timestamp())
-    if not tg_time or not 0 <= unix <= LAST_SECOND:
-        return _Piece(said)
-    form = "dt" if "-" in said else "t"
-    return _Piece(said, "tg-time", f' unix="{unix}" format="{form}"')
-
-
-def _length(some: _Line) -> int:
-    return sum(units(piece.text) for piece in some)
-
-
-def _html(some: _Line) -> str:
-    return "".join(_element(*_fields(piece)) for piece in some)
-
-
-def _fields(piece: _Piece) -> tuple[str, str, str]:
-    return piece.text, piece.tag, piece.attributes
-
-
-def _element(text: str, tag: str, attributes: str = "") -> str:
-    shown = escape(text)
-    return f"<{tag}{attributes}>{shown}</{tag}>" if tag and shown else shown
-
-
-def _plain(some: _Line) -> str:
-    return "".join(
-        f"({piece.text})" if piece.tag == "s" else piece.text for piece in some
-    )
 
 
 def _quote_html(alert: Alert, room: int) -> str:
@@ -276,7 +234,7 @@ def _quote_html(alert: Alert, room: int) -> str:
 def _marked(text: str, tag: str) -> str:
     """Return *text* as HTML in which nothing but a link answers to a touch."""
     return "".join(
-        _element(part, "code" if touchable else tag) for part, touchable in quiet(text)
+        element(part, "code" if touchable else tag) for part, touchable in quiet(text)
     )
 
 
@@ -293,21 +251,21 @@ def _bounded(text: str) -> str:
 
 def _first_line(match: Match, speak: Language, *, deleted: bool) -> str:
     signal = match.reading.signal
-    emoji = _SIGNAL.get(signal) or _SEVERITY[match.severity]
-    lead = f"🗑 {SAY[speak]['was deleted']}: " if deleted else f"{emoji} "
-    names = [line(place.name) for place in _leaves(match)]
+    lead = f"🗑 {SAY[speak]['was deleted']}: " if deleted else f"{emoji(match)} "
+    names = places(match)
     source = line(match.item.source)
     if signal == "none":
         lead += f"{source}: "
-        where = _few(names, HEADLINE - units(lead)) or _first_words(match.item)
+        where = few(names, HEADLINE - units(lead)) or first_words(match.item)
     else:
         lead += f"{_what(match, speak)} — "
-        where = _few(names, HEADLINE - units(lead)) or source
+        where = few(names, HEADLINE - units(lead)) or source
     return cut(lead + where, HEADLINE)
 
 
-def _first_words(item: Item) -> str:
-    return line((item.title or item.text)[: 4 * HEADLINE]) or "…"
+def first_words(item: Item, most: int = HEADLINE) -> str:
+    """Return the first words of a post, on one line, about *most* characters."""
+    return line((item.title or item.text)[: 4 * most]) or "…"
 
 
 def _what(match: Match, speak: Language) -> str:
@@ -344,7 +302,7 @@ def _is_local(place: str) -> bool:
     return "-" in place or "." in place
 
 
-def _few(names: Sequence[str], room: int) -> str:
+def few(names: Sequence[str], room: int) -> str:
     """Return as many *names* as fit, one at least, and how many more there are."""
     for shown in range(min(len(names), 2 * SHOWN), 0, -1):
         rest = f" +{len(names) - shown}" if len(names) > shown else ""

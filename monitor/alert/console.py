@@ -8,6 +8,7 @@ from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from typing import ClassVar, TextIO
 
+from monitor.alert import digest
 from monitor.alert.compose import (
     correction,
     language_of,
@@ -16,11 +17,11 @@ from monitor.alert.compose import (
     reasons,
     subject,
     title,
-    utc,
     voice,
 )
 from monitor.alert.inert import line, link
-from monitor.alert.sink import NOT_RECOGNISED, Alert, Pace, Repeats
+from monitor.alert.pieces import utc
+from monitor.alert.sink import NOT_RECOGNISED, Alert, Digest, Message, Pace, Repeats
 from monitor.alert.words import SAY
 from monitor.errors import Gone, Transient
 from monitor.item import Match
@@ -56,10 +57,10 @@ class Console:
     def __post_init__(self, stream: TextIO | None) -> None:
         object.__setattr__(self, "_stream", stream)  # frozen, and this constructs it
 
-    async def send(self, alert: Alert, to: str, web: Web) -> str:  # noqa: ARG002 - Sink
-        """Print *alert*; its id is the item's, so that corrections come to `edit`."""
-        self._print(alert)
-        return alert.match.item.key
+    async def send(self, message: Message, to: str, web: Web) -> str:  # noqa: ARG002 - Sink
+        """Print *message*; an alert's id is the item's: corrections come to `edit`."""
+        self._print(message)
+        return "" if isinstance(message, Digest) else message.match.item.key
 
     async def edit(self, alert: Alert, to: str, message: str, web: Web) -> None:  # noqa: ARG002 - Sink
         """Print the correction: what was printed before stays as it is."""
@@ -72,9 +73,9 @@ class Console:
     def _out(self) -> TextIO:
         return self._stream or sys.stdout  # as it is now: it may be replaced
 
-    def _print(self, alert: Alert) -> None:
+    def _print(self, message: Message) -> None:
         """
-        Print *alert* at once and whole.
+        Print *message* at once and whole.
 
         Raises:
             Gone: Nobody reads any more.
@@ -83,7 +84,7 @@ class Console:
         out = self._out()
         if out.closed:
             raise Gone(CLOSED, everywhere=True)
-        text = render(alert, color=_has_colours(self.color, out))
+        text = render(message, color=_has_colours(self.color, out))
         try:
             out.write(_encodable(text, out))
             out.flush()
@@ -94,10 +95,18 @@ class Console:
             raise Transient(why, everywhere=True) from None
 
 
-def render(alert: Alert, *, color: bool = False) -> str:
-    """Return *alert* as lines, the last of them empty, with or without colours."""
-    lines = [(text, style) for text, style in _lines(alert) if text]
+def render(message: Message, *, color: bool = False) -> str:
+    """Return *message* as lines, the last of them empty, with or without colours."""
+    some = _together(message) if isinstance(message, Digest) else _lines(message)
+    lines = [(text, style) for text, style in some if text]
     return _coloured(lines) if color else _joined(lines)
+
+
+def _together(told: Digest) -> Iterator[Styled]:
+    first, *others = digest.plain(told).splitlines()
+    yield first, "bold"
+    for other in others:
+        yield other, ""
 
 
 def _lines(alert: Alert) -> Iterator[Styled]:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Literal
 
 from monitor.alert.subscriber import Subscriber
-from monitor.item import SEVERITIES, Envelope, Match, Origin, Signal
+from monitor.item import OURSELVES, SEVERITIES, Envelope, Match, Origin, Signal
 
 RECIPIENTS = 500  # the most an envelope may have, see `Envelope`
 FRESH = timedelta(hours=1)  # an edit of an older post is no warning
@@ -69,8 +69,15 @@ class Subscribers:
         ValueError: Two subscribers have one name.
     """
 
-    def __init__(self, subscribers: Iterable[Subscriber]) -> None:
-        """Arrange *subscribers*; in the order of their names, whatever theirs."""
+    def __init__(
+        self, subscribers: Iterable[Subscriber], operators: Collection[str] = ()
+    ) -> None:
+        """
+        Arrange *subscribers*; in the order of their names, whatever theirs.
+
+        Args:
+            operators: The names of those who are told of the program itself.
+        """
         self._by_name: dict[str, Subscriber] = {}
         alike: dict[object, list[Subscriber]] = defaultdict(list)
         for subscriber in sorted(subscribers, key=_name):
@@ -90,6 +97,8 @@ class Subscribers:
             for number, (wish, _) in enumerate(self._groups)
             if not wish.places and not wish.rules
         ]
+        named = (self._by_name.get(name) for name in sorted(set(operators)))
+        self._operators = [one for one in named if one]
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -107,8 +116,13 @@ class Subscribers:
         """
         Yield what is decided for those whom *match* concerns, alike ones together.
 
-        The subscriber that is yielded stands for all of the names.
+        The subscriber that is yielded stands for all of the names.  What we have to tell
+        of ourselves concerns the operators and nobody else.
         """
+        if match.item.source == OURSELVES:
+            for one in self._operators:
+                yield one, Decision("now", "an operator"), (one.name,)
+            return
         for number in sorted(self._touched(match, origin)):
             wish, names = self._groups[number]
             yield wish, decide(match, wish, origin), names

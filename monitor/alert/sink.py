@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Protocol
 
@@ -30,6 +30,30 @@ class Alert:
     was: Match | None = None
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
     key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """
+    Alerts that are told together, in one message, as they are no news of this moment.
+
+    Attributes:
+        alerts: The first to be shown comes first; those for which a message has no
+            room are counted in it.  Each has the key that it would have by itself.
+        since: When the first of them was published, or changed.
+        until: The same of the last.
+        at: When all this is told.
+        key: Names the message; see `Alert.key`.
+    """
+
+    alerts: tuple[Alert, ...]
+    since: datetime
+    until: datetime
+    at: datetime
+    key: str = ""
+
+
+Message = Alert | Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +152,12 @@ class Sink(Protocol):
     def repeats(self) -> Repeats:
         """How its service recognises a message that is sent again."""
 
-    async def send(self, alert: Alert, to: str, web: Web) -> str:
+    async def send(self, message: Message, to: str, web: Web) -> str:
         """
-        Deliver *alert* to the address *to*, and return the message's id there.
+        Deliver *message* to the address *to*, and return the message's id there.
 
-        The id is empty where the service has none; then `edit` is never called.
+        The id is empty where the service has none; then `edit` is never called, nor is
+        it of a digest.
 
         Raises:
             Transient: Try again, no sooner than it says.

@@ -6,9 +6,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from monitor.alert.compose import LIMIT, html, plain
+from monitor.alert import compose, digest
+from monitor.alert.compose import LIMIT
 from monitor.alert.inert import cut, line, still
-from monitor.alert.sink import NOT_RECOGNISED, Alert, Pace, Repeats, Window
+from monitor.alert.sink import (
+    NOT_RECOGNISED,
+    Alert,
+    Digest,
+    Message,
+    Pace,
+    Repeats,
+    Window,
+)
 from monitor.errors import Failure, Gone, Moved, Rejected, Transient
 from monitor.secret import Secret, redact
 from monitor.web import Web
@@ -81,9 +90,9 @@ class Telegram:
     tg_time: bool = True
     pace: Pace = field(default=PACE, repr=False)
 
-    async def send(self, alert: Alert, to: str, web: Web) -> str:
-        """Deliver *alert* as a new message; see `Sink.send`."""
-        answer = await self._say("sendMessage", _address(to), alert, web)
+    async def send(self, message: Message, to: str, web: Web) -> str:
+        """Deliver *message* as a new one; see `Sink.send`."""
+        answer = await self._say("sendMessage", _address(to), message, web)
         return str(answer.get("message_id", ""))
 
     async def edit(self, alert: Alert, to: str, message: str, web: Web) -> None:
@@ -99,16 +108,21 @@ class Telegram:
         return line(f"bot {me.get('username', '')} ({me.get('id', '')})")
 
     async def _say(
-        self, method: str, where: Mapping[str, Any], alert: Alert, web: Web
+        self, method: str, where: Mapping[str, Any], message: Message, web: Web
     ) -> Mapping[str, Any]:
-        """Say *alert*, and once more without markup if the markup is refused."""
+        """Say *message*, and once more without markup if the markup is refused."""
         where = {**where, "link_preview_options": {"is_disabled": True}}
-        marked = {"text": html(alert, tg_time=self.tg_time), "parse_mode": "HTML"}
+        marked = {"text": self._html(message), "parse_mode": "HTML"}
         try:
             return await self._call(method, where | marked, web)
         except _Unreadable:
-            bare = cut(still(plain(alert, PLAIN_LENGTH)), LIMIT)
+            bare = cut(still(_plain(message)), LIMIT)
             return await self._call(method, where | {"text": bare}, web)
+
+    def _html(self, message: Message) -> str:
+        if isinstance(message, Digest):
+            return digest.html(message, tg_time=self.tg_time)
+        return compose.html(message, tg_time=self.tg_time)
 
     async def _call(
         self, method: str, body: Mapping[str, Any], web: Web
@@ -138,6 +152,12 @@ class Telegram:
 
 class _Unreadable(Rejected):
     """The message was refused for its markup or its length."""
+
+
+def _plain(message: Message) -> str:
+    if isinstance(message, Digest):
+        return digest.plain(message, PLAIN_LENGTH)
+    return compose.plain(message, PLAIN_LENGTH)
 
 
 def _address(to: str) -> dict[str, str | int]:

@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from monitor.alert.compose import plain
-from monitor.alert.sink import Alert, Pace, Repeats, message_key
+from monitor.alert import compose, digest
+from monitor.alert.sink import Alert, Digest, Message, Pace, Repeats, message_key
 from monitor.answer import REDIRECTED, TRY_AGAIN, retry_after
 from monitor.errors import Failure, Gone, Rejected, Transient
 from monitor.secret import Secret
@@ -30,6 +30,7 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 PREFIX = "whsec_"
 SHORTEST, LONGEST = 24, 64  # bytes of a key, as Standard Webhooks has it
 NOWHERE = "webhook: the address is no public one that begins with http:// or https://"
+WHOLE = 100  # alerts of a digest with all of their data: some 300 KB
 LEAST_WAIT = timedelta(seconds=1)  # whoever names a moment that is past
 
 # What says that the address is wrong, or our signature, whatever the message may be.
@@ -82,10 +83,13 @@ class Webhook:
         for one in self.secret.reveal().split():
             Secret(one)  # so that each is redacted by itself, too
 
-    async def send(self, alert: Alert, to: str, web: Web) -> str:
-        """Post *alert*; its id is the event's, so that corrections come to `edit`."""
-        key = alert.key or message_key("", alert.match.item.key, "")
-        await self._post(event(alert, key), to, web)
+    async def send(self, message: Message, to: str, web: Web) -> str:
+        """Post *message*; its id is the event's: corrections of it come to `edit`."""
+        key = message.key or message_key("", _about(message), "")
+        if isinstance(message, Digest):
+            await self._post(summary(message, key), to, web)
+        else:
+            await self._post(event(message, key), to, web)
         return key
 
     async def edit(self, alert: Alert, to: str, message: str, web: Web) -> None:  # noqa: ARG002 - Sink
@@ -148,11 +152,31 @@ def event(alert: Alert, key: str) -> dict[str, Any]:
         "subject": item.post,
         "time": item.seen.isoformat(),
         "datacontenttype": "application/json",
+        "data": _data(alert) | {"message": compose.plain(alert)},
+    }
+
+
+def summary(told: Digest, key: str) -> dict[str, Any]:
+    """
+    Return what is told of many alerts at once, the most urgent first.
+
+    Each has the data of an event of its own, and the ``id`` that it would have; of
+    those after the first `WHOLE` there is only what it takes to fetch them.
+    """
+    whole = [_data(alert) | {"id": alert.key} for alert in told.alerts[:WHOLE]]
+    return {
+        "specversion": "1.0",
+        "id": key,
+        "source": "/digest",
+        "type": "monitor.digest",
+        "time": told.at.isoformat(),
+        "datacontenttype": "application/json",
         "data": {
-            **msgspec.to_builtins(alert.match),
-            "was": msgspec.to_builtins(alert.was),
-            "origin": msgspec.to_builtins(alert.origin),
-            "message": plain(alert),
+            "since": told.since.isoformat(),
+            "until": told.until.isoformat(),
+            "alerts": whole,
+            "more": [_brief(alert) for alert in told.alerts[WHOLE:]],
+            "message": digest.plain(told),
         },
     }
 
@@ -168,6 +192,31 @@ def signed(secret: Secret, key: str, timestamp: int, body: bytes) -> dict[str, s
         "webhook-timestamp": str(timestamp),
         "webhook-signature": " ".join(f"v1,{one}" for one in signatures),
     }
+
+
+def _data(alert: Alert) -> dict[str, Any]:
+    return {
+        **msgspec.to_builtins(alert.match),
+        "was": msgspec.to_builtins(alert.was),
+        "origin": msgspec.to_builtins(alert.origin),
+    }
+
+
+def _brief(alert: Alert) -> dict[str, Any]:
+    item = alert.match.item
+    return {
+        "id": alert.key,
+        "item": item.key,
+        "url": item.url,
+        "published": item.published.isoformat(),
+        "severity": alert.match.severity,
+    }
+
+
+def _about(message: Message) -> str:
+    """Return what a message is about, if nobody has named it."""
+    some = message.alerts if isinstance(message, Digest) else (message,)
+    return "\n".join(alert.match.item.key for alert in some)
 
 
 def _keys(secret: Secret) -> list[bytes]:

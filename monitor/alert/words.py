@@ -182,6 +182,7 @@ SAY: Mapping[Language, Mapping[str, str]] = {
         "words": "слова",
         "from": "переслано от",
         "more": "и ещё",
+        "blind": "Пока связи не было",
         "source": "источник",
         "local": "местное время",
     },
@@ -198,6 +199,7 @@ SAY: Mapping[Language, Mapping[str, str]] = {
         "words": "слова",
         "from": "переслано від",
         "more": "і ще",
+        "blind": "Поки зв'язку не було",
         "source": "джерело",
         "local": "місцевий час",
     },
@@ -213,8 +215,16 @@ SAY: Mapping[Language, Mapping[str, str]] = {
         "topics": "topics",
         "words": "words",
         "from": "forwarded from",
-        "more": "and more:",
+        "more": "and another",
+        "blind": "While there was no connection",
         "source": "source",
         "local": "local time",
     },
+}
+
+# Of one, of two, of five, as Slavic languages count.
+MESSAGES: Mapping[Language, tuple[str, str, str]] = {
+    "ru": ("сообщение", "сообщения", "сообщений"),
+    "uk": ("повідомлення", "повідомлення", "повідомлень"),
+    "en": ("message", "messages", "messages"),
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import quantiles
 
 from monitor import config, log
-from monitor.alert import NOT_RECOGNISED, Alert, Pace, Repeats
+from monitor.alert import NOT_RECOGNISED, Alert, Digest, Message, Pace, Repeats
 from monitor.clock import SystemClock
 from monitor.config import Settings
 from monitor.daemon import Daemon
@@ -38,11 +38,12 @@ class Stopwatch:
     repeats: Repeats = NOT_RECOGNISED
     took: list[tuple[int, float, float]] = field(default_factory=list)
 
-    async def send(self, alert: Alert, to: str, web: Web) -> str:
-        """Note the post's number, when it was seen, and that it is here now."""
-        item = alert.match.item
-        self.took.append((int(item.id), item.seen.timestamp(), time.time()))
-        return item.key
+    async def send(self, message: Message, to: str, web: Web) -> str:
+        """Note each post's number, when it was seen, and that it is here now."""
+        alerts = message.alerts if isinstance(message, Digest) else (message,)
+        for item in (alert.match.item for alert in alerts):
+            self.took.append((int(item.id), item.seen.timestamp(), time.time()))
+        return alerts[-1].match.item.key
 
     async def edit(self, alert: Alert, to: str, message: str, web: Web) -> None:
         """Take no notice."""
