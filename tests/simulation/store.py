@@ -41,13 +41,19 @@ BROKEN_DISK: Final = "MISCONF Errors writing to the AOF file: No space left on d
 WRITES: Final = "ERR Write commands are not allowed from read-only scripts."
 NO_SCRIPT: Final = "NOSCRIPT No matching script."
 CLOSED: Final = "Connection closed by server."
-ALWAYS: Final = frozenset({b"INFO", b"CONFIG", b"TIME"})  # though data be loading
+ALWAYS: Final = frozenset({b"ACL", b"INFO", b"CONFIG", b"TIME"})  # though data be loading
 CONFIG: Final = {
     "appendfsync": "always",
     "appendonly": "yes",
+    "bind": "* -::*",
+    "databases": "16",
     "maxmemory": "0",
     "maxmemory-policy": "noeviction",
+    "port": "0",
+    "protected-mode": "yes",
     "save": "",
+    "tls-port": "0",
+    "unixsocketperm": "700",
 }
 
 
@@ -103,6 +109,8 @@ class Store:
         self._synced = 0
         self._base = Keyspace(old=old)
         self._own: dict[bytes, Callable[[Args], Any]] = {
+            b"ACL": self._access,
+            b"ACL": self._acl,
             b"CONFIG": self._configure,
             b"EVAL": self._eval,
             b"EVALSHA": self._evalsha,
@@ -358,6 +366,11 @@ class Store:
             raise arity(args[0])
         return args[1] if len(args) > 1 else Status(b"PONG")
 
+    def _acl(self, args: Args) -> bytes:
+        if [part.upper() for part in args[1:]] == [b"WHOAMI"]:
+            return b"default"
+        raise unsupported(args)
+
     def _follow(self, args: Args) -> Status:
         before = self.read_only
         self.read_only = [part.upper() for part in args[1:]] != [b"NO", b"ONE"]
@@ -368,6 +381,11 @@ class Store:
     def _time(self, _: Args) -> list[bytes]:
         seconds, rest = divmod(int(self._clock() * 1_000_000), 1_000_000)
         return [b"%d" % seconds, b"%d" % rest]
+
+    def _access(self, args: Args) -> bytes:
+        if [one.upper() for one in args[1:]] != [b"WHOAMI"]:
+            raise unsupported(args)
+        return b"default"
 
     def _configure(self, args: Args) -> Any:
         match [args[1].upper(), *args[2:]]:

@@ -5,8 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any
 
+from monitor.stream.door import Wire
 from tests.simulation.model.sides import UNKNOWN, Hearer, Line
 from tests.simulation.model.words import BEGIN, lines
+from tests.simulation.model.work import BEGIN as BEGIN_WORK
+from tests.simulation.model.work import Crew, Job, jobs
 
 SPAN = 100  # commands between two empty servers
 
@@ -45,10 +48,16 @@ class Pair:
         Raises:
             Parted: They differ in an answer.
         """
-        await self._hear([*BEGIN, *script])
-        await self._hear(await self.everything())
+        await self.say([*BEGIN, *script])
+        await self.say(await self.everything())
 
-    async def _hear(self, script: Sequence[Line]) -> None:
+    async def say(self, script: Sequence[Line]) -> None:
+        """
+        Say *script* to both, as they are.
+
+        Raises:
+            Parted: They differ in an answer.
+        """
         answers = await self.model.hear(script)
         both = [
             (line, answer)
@@ -82,6 +91,47 @@ class Pair:
         return asked
 
 
+class Town:
+    """
+    The work of the program on two servers, step by step.
+
+    Attributes:
+        did: How often what was done that was not in vain, by its name.
+    """
+
+    def __init__(self, pair: Pair, real: Wire, model: Wire) -> None:
+        self.did: Counter[str] = Counter()
+        self._pair = pair
+        self._wires = (real, model)
+
+    async def work(self, script: Sequence[Job]) -> None:
+        """
+        Do all of *script* on both, empty as they are, and look at all that is there.
+
+        Raises:
+            Parted: They differ in what came of something, or in what was said for it.
+        """
+        await self._pair.say(BEGIN_WORK)
+        real, model = (Crew(wire) for wire in self._wires)
+        for job in (("begin",), *script):
+            results = [await crew.do(job) for crew in (real, model)]
+            heard = [crew.wire.heard.copy() for crew in (real, model)]
+            if results[0] != results[1] or heard[0] != heard[1]:
+                raise Parted(_told(job, results, heard))
+            self._pair.answered.update(str(said[0]) for said, _ in heard[0])
+            real.wire.heard.clear()
+            model.wire.heard.clear()
+        self.did += real.did
+        await self._pair.say(await self._pair.everything())
+
+
+def _told(job: Job, results: Sequence[Any], heard: Sequence[Any]) -> str:
+    for real, model in zip(*heard, strict=False):
+        if real != model:
+            return f"{job}\n  real:  {real}\n  model: {model}"
+    return f"{job}\n  real:  {results[0]}\n  model: {results[1]}"
+
+
 # What is said to see all of a key: before its name, and behind it.
 CONTENTS: dict[bytes, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {
     b"string": [(("GET",), ())],
@@ -103,10 +153,29 @@ async def at_random(pair: Pair, seed: int, number: int = SPAN) -> None:
         Parted: They answered differently; the fewest commands that show it are told.
     """
     script = lines(Random(seed), number)  # noqa: S311 - no secret is made
+    await _shortest(seed, script, pair.hear)
+
+
+async def work_at_random(town: Town, seed: int, number: int = SPAN) -> None:
+    """
+    Let *number* random things be done on both.
+
+    Raises:
+        Parted: They answered differently; the fewest things that show it are told.
+    """
+    script = jobs(Random(seed), number)  # noqa: S311 - no secret is made
+    await _shortest(seed, script, town.work)
+
+
+async def _shortest(
+    seed: int,
+    script: Sequence[Any],
+    hear: Callable[[Sequence[Any]], Awaitable[None]],
+) -> None:
     try:
-        await pair.hear(script)
+        await hear(script)
     except Parted as parted:
-        shortest, last = await shrunk(script, parted, pair.hear)
+        shortest, last = await shrunk(script, parted, hear)
         told = "\n".join(f"  {line}," for line in shortest)
         raise Parted(f"seed {seed}: {last}\n\n{told}") from None
 

@@ -27,7 +27,7 @@ FUTURE: Final = "90000000000000"  # ms: the year 4822
 WORDING: Final = re.compile(
     r" Redis| redis lib|Lua redis lib | Please use EVAL\.| script: (\w{40}, )?on .*$"
 )
-TOLD: Final = frozenset({"role", "maxmemory_policy", "aof_enabled", "maxmemory"})
+TOLD: Final = frozenset({"role", "maxmemory_policy", "maxmemory"})
 PERIOD = 10_000  # milliseconds
 UNKNOWN: Final = "not known to the model"
 
@@ -166,6 +166,10 @@ def _pairs(answer: Any) -> Any:
     return sorted(zip(answer[::2], answer[1::2], strict=True)) if answer else answer
 
 
+def _scanned(answer: Any) -> Any:
+    return [answer[0], _pairs(answer[1])]
+
+
 def _period(answer: Any) -> Any:
     return answer if answer is None or answer < 0 else (answer + PERIOD // 2) // PERIOD
 
@@ -194,15 +198,21 @@ def _consumers(answer: Any) -> Any:
     return [_without([b"idle", b"inactive"])(one) for one in answer]
 
 
+def _settings(answer: Any) -> Any:
+    return sorted(answer[::2])  # what they are set to differs
+
+
 def _facts(answer: bytes) -> Any:
     lines = (line.split(":", 1) for line in answer.decode().splitlines() if ":" in line)
     return sorted((name, said) for name, said in lines if name in TOLD)
 
 
 SHAPES: Final[dict[bytes, Callable[[Any], Any]]] = {
+    b"CONFIG GET": _settings,
     b"DUMP": lambda answer: answer is not None,
     b"HGETALL": _pairs,
     b"HKEYS": _sorted,
+    b"HSCAN": _scanned,
     b"HVALS": _sorted,
     b"INFO": _facts,
     b"KEYS": _sorted,
