@@ -36,6 +36,7 @@ What = Literal[
 Span = tuple[int, int]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+OURSELVES = "monitor"  # the source of what is to be told of the program itself
 WIRE = b"1"  # the version of the wire form, and the name of its field
 
 

@@ -25,13 +25,22 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from monitor import log
+from monitor import log, trouble
 from monitor.alert import Subscriber
 from monitor.alert.policy import Subscribers, plan
 from monitor.clock import Clock
 from monitor.collect import Source
 from monitor.filter import Filter
-from monitor.item import Delivery, Envelope, Item, Match, Note, Origin, Reading
+from monitor.item import (
+    OURSELVES,
+    Delivery,
+    Envelope,
+    Item,
+    Match,
+    Note,
+    Origin,
+    Reading,
+)
 from monitor.stream import (
     DELIVERIES,
     Accepted,
@@ -216,6 +225,8 @@ def _weighed(
     item: Item, filter_: Filter, origins: Mapping[str, Origin]
 ) -> tuple[Match | None, str]:
     """Return *item* as a match; without rules, or if it is none, also why."""
+    if item.source == OURSELVES:
+        return trouble.judged(item), ""
     found = filter_.weigh(item, _origin(item, origins))
     if found.match is None and item.change != "new":
         reading = found.reading if item.text else Reading()

@@ -116,8 +116,8 @@ class Subscribers:
         """
         Yield what is decided for those whom *match* concerns, alike ones together.
 
-        The subscriber that is yielded stands for all of the names.  What we have to tell
-        of ourselves concerns the operators and nobody else.
+        The subscriber that is yielded stands for all of the names.  What is told of the
+        program itself concerns the operators and nobody else.
         """
         if match.item.source == OURSELVES:
             for one in self._operators:
