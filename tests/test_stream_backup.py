@@ -16,6 +16,7 @@ from redis import exceptions
 from monitor.errors import Away, Unavailable
 from monitor.stream import Accepted, Server, Stream
 from monitor.stream.backup import (
+    BACKUP,
     RESTORE,
     Restored,
     Snapshot,
@@ -260,6 +261,7 @@ CHANGES: dict[str, Sequence[Argument]] = {
     "an entry": ("XADD", "items", "*", "1", "x"),
     "a letter": ("XTRIM", "dead", "MAXLEN", 0),
     "an owner": ("XCLAIM", "items", "archive", "three", 0, "FIRST", "JUSTID"),
+    "which owner": ("XCLAIM", "items", "archive", "two", 0, "LAST", "JUSTID"),
     "attempts": (
         "XCLAIM", "items", "archive", "two", 0, "FIRST", "RETRYCOUNT", 9, "JUSTID",
     ),
@@ -281,13 +283,11 @@ async def test_each_change_is_seen(
     await at_work(stream, other, door)
     kept = (await kept_of(door)).kept
     assert [] == await differing(door, kept)
-    first = await door.call("XPENDING", door.key("items"), "archive", "-", "+", 1)
-    names = {one.name for one in kept}
+    pending = await door.call("XPENDING", door.key("items"), "archive", "-", "+", 10)
+    full: dict[Argument, Argument] = {one.name: door.key(one.name) for one in kept}
+    full |= {"FIRST": pending[0][0], "LAST": pending[-1][0]}
 
-    command = [
-        door.key(word) if word in names else first[0][0] if word == "FIRST" else word
-        for word in CHANGES[change]
-    ]
+    command = [full.get(word, word) for word in CHANGES[change]]
     await door.call(*command)
 
     changed = [str(word).removeprefix(door.prefix) for word in command[1:3]]
@@ -318,6 +318,30 @@ async def test_a_digest_is_of_what_it_means(state: Path) -> None:
         await door.aclose()
 
     assert 1 == len(digests)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        (("SET", "x", "a"), ("SET", "x", "b")),
+        (("SADD", "x", "a", "b"), ("SADD", "x", "a", "c")),
+        (("HSET", "x", "a", "b"), ("HSET", "x", "a", "c")),
+        (("HSET", "x", "a", "bc"), ("HSET", "x", "ab", "c")),
+        (("XADD", "x", "1-1", "a", "b"), ("XADD", "x", "1-1", "a", "c")),
+        (("XADD", "x", "1-1", "a", "b c"), ("XADD", "x", "1-1", "a b", "c")),
+    ],
+)
+async def test_what_is_as_long_is_not_the_same(
+    kinds: tuple[tuple[str, ...], tuple[str, ...]], door: Door
+) -> None:
+    """Of as many things of the same names each counts, and where it ends."""
+    digests = list[str]()
+    for command, _, *words in kinds:
+        await door.call("DEL", door.key("x"))
+        await door.call(command, door.key("x"), *words)
+        digests += (one.digest for one in (await snapshot(door)).kept)
+
+    assert 2 == len(digests) == len(set(digests))
 
 
 async def test_long_streams_are_read_to_their_end(
@@ -368,14 +392,22 @@ async def test_progress_is_not_lost_by_mistake(
     assert {one.name for one in kept.kept} == set(await contents(door))
 
 
-async def test_who_works_is_not_disturbed(stream: Stream, door: Door) -> None:
-    """While anybody holds a lease, nothing is put back, not even by force."""
-    kept = await kept_of(door)
+async def test_who_works_is_not_disturbed(
+    redis_url: str, prefix: str, stream: Stream, door: Door
+) -> None:
+    """While anybody holds a lease, nothing is put back, nor laid beside."""
+    kept, said = await kept_of(door), list[Argument]()
     await stream.take("filter", timedelta(seconds=30))
 
+    async def listen(command: Sequence[Argument]) -> None:
+        said.append(command[0])
+
+    heard = Door(Meddled(redis_url, listen), prefix)
     await unchanged(
-        door, lambda: restore(door, kept, replace=True), "lease:filter of one"
+        door, lambda: restore(heard, kept, replace=True), "lease:filter of one"
     )
+    await heard.aclose()
+    assert {"KEYS", "GET"} == set(said)
 
 
 async def test_who_begins_to_work_meanwhile_is_not_disturbed(
@@ -436,6 +468,20 @@ async def test_a_program_that_never_read_anything_is_in_nobodys_way(
 
     assert (True, 6) == (outcome.done, outcome.removed)
     assert "c3" == await stream.cursor("town")
+
+
+async def test_what_was_read_and_trimmed_is_progress(
+    stream: Stream, door: Door, elsewhere: Door
+) -> None:
+    """A stream is empty if nothing ever stood in it, not if it is empty now."""
+    kept = await kept_of(door)
+    assert stream.epoch == kept.epoch
+    await elsewhere.call("XADD", elsewhere.key("items"), "*", "1", "x")
+    await elsewhere.call("XTRIM", elsewhere.key("items"), "MAXLEN", 0)
+
+    await unchanged(
+        elsewhere, lambda: restore(elsewhere, kept, replace=False), r"progress.*items"
+    )
 
 
 async def test_others_on_the_same_server_keep_theirs(
@@ -552,7 +598,8 @@ async def test_what_changes_between_steps_is_no_backup(
     async def meddle(command: Sequence[Argument]) -> None:
         nonlocal steps
         steps += 1
-        if steps == 7 and what == "a lease":
+        last = command[1:3] == (BACKUP.hash, 2)  # the epoch, and one key
+        if last and what == "a lease":
             await stream.take("filter", timedelta(seconds=30))
         if command[-1] == 0 and what == "a change":  # it is looked at again
             await stream.accept("town", posts(9), "c9")

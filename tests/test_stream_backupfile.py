@@ -202,6 +202,7 @@ X = Kept("x", "string", -1, 1, "d", b"x")
     [
         ((X,), {"keys": 2}),
         ((X, X), {"keys": 2}),
+        ((X, X), {"keys": 1}),
         ((X,), {"keys": 1, "size": 3}),
         ((X,), {"keys": 1, "size": 10_000}),
         ((X,), {"keys": 0, "size": 0}),
