@@ -66,7 +66,7 @@ class Work:
         self.health = Health(clock)
         self._stopping = stopping
         self._settings = settings
-        self._subscribers = Subscribers(settings.subscribers)
+        self._subscribers = _people(settings)
         self._origins: Mapping[str, Origin] = settings.origins
         self._stream, self._web, self._clock = stream, web, clock
         self._intake, self._marks = intake, marks
@@ -77,7 +77,7 @@ class Work:
     def take_up(self, settings: Settings) -> None:
         """Work by other settings from now on; the sinks are those of before."""
         self._settings = settings
-        self._subscribers = Subscribers(settings.subscribers)
+        self._subscribers = _people(settings)
         self._origins = settings.origins
         if self._poller:
             self._poller.replace(settings.sources)
@@ -223,3 +223,7 @@ class Work:
         """Let *courier* know whom it carries to, and what of."""
         settings = self._settings
         courier.know(settings.subscribers, self._origins, settings.names)
+
+
+def _people(settings: Settings) -> Subscribers:
+    return Subscribers(settings.subscribers, settings.operators)

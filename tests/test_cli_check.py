@@ -20,7 +20,18 @@ def test_a_good_configuration_is_summed_up(tmp_path: Path) -> None:
     assert 0 == said.exit_code
     assert "1 sink, 1 subscriber, 2 rules, 1 topic, 3 places, 1 warning" in said.stdout
     assert "no sources: nothing is read" in said.stderr
+    assert "No operators" in said.stderr
     assert 2 == told(counted)[0]["rules"]
+
+
+def test_operators_are_those_who_are_told_of_the_program(tmp_path: Path) -> None:
+    """Where there are some, nothing is said of the log."""
+    file = write(tmp_path)
+    file.write_text(file.read_text("utf-8") + "operators: [desk]\n", "utf-8")
+    result = call("check", "-c", file)
+
+    assert 0 == result.exit_code
+    assert "No operators" not in result.stderr
 
 
 def test_a_warning_is_told_and_is_no_mistake(tmp_path: Path) -> None:

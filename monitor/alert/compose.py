@@ -17,7 +17,7 @@ from monitor.alert.inert import clean, cut, escape, line, link, quiet, units
 from monitor.alert.pieces import Line, Piece, element, joined, moment, utc, width
 from monitor.alert.sink import Alert
 from monitor.alert.words import LANGUAGES, SAY, THREATS, TOPICS, VOICES, WHAT, Language
-from monitor.item import Item, Match, Place, Severity, Signal
+from monitor.item import OURSELVES, Item, Match, Place, Severity, Signal
 
 HEADLINE = 64  # what a lock screen shows
 LIMIT = 4096  # what Telegram takes, in UTF-16 units, without the markup
@@ -65,6 +65,8 @@ def title(alert: Alert, language: Language | None = None) -> str:
 
 def emoji(match: Match) -> str:
     """Return the sign of what *match* announces, or of how grave it is."""
+    if match.item.source == OURSELVES:
+        return _SEVERITY[match.severity]
     return _SIGNAL.get(match.reading.signal) or _SEVERITY[match.severity]
 
 
@@ -96,6 +98,8 @@ def why(
 
 def reasons(match: Match, language: Language | None = None) -> str:
     """Return the rules, topics and words by which *match* matters."""
+    if match.item.source == OURSELVES:
+        return ""
     speak = language or language_of(match)
     topics = [_topic(topic.name, speak) for topic in match.reading.topics]
     words = [word.word for word in match.reading.words]
@@ -119,6 +123,8 @@ def paths(match: Match, names: Mapping[str, str] | None = None) -> str:
 
 def voice(alert: Alert, language: Language | None = None) -> str:
     """Return in whose name the source of *alert* speaks."""
+    if alert.match.item.source == OURSELVES:
+        return "the program itself"
     return VOICES[language or language_of(subject(alert))][alert.origin.voice]
 
 

@@ -183,10 +183,17 @@ def plan(
     for sink in everyone.keys() - (everyone if sinks is None else sinks):
         lost += [(name, f"there is no sink {sink!r}") for name in everyone.pop(sink)]
     wanted = {name for names in told.values() for name in names}
-    if was is None and (match.item.change == "new" or _is_old(match)):
+    if _is_for_the_told(match) or (
+        was is None and (match.item.change == "new" or _is_old(match))
+    ):
         wanted = set()
     envelopes = _envelopes(match, was, everyone, wanted)
     return Plan(tuple(envelopes), tuple(sorted(lost)))
+
+
+def _is_for_the_told(match: Match) -> bool:
+    """Whether it is the end of a trouble, of no use to those who never heard of it."""
+    return match.item.source == OURSELVES and match.item.change != "new"
 
 
 def _is_old(match: Match) -> bool:

@@ -69,6 +69,8 @@ def _tell(settings: Settings, *, json: bool) -> None:
         return
     said = ", ".join(_counted(count, kind) for kind, count in counts.items())
     click.echo(f"{mark('ok')} {settings.file} is good: {said}.")
+    if not settings.operators:
+        aside("No operators: what is wrong with the program is told in its log only.")
 
 
 def _counted(count: int, kind: str) -> str:

@@ -42,6 +42,7 @@ class Settings:
         redis: Address of a server of one's own; None is the embedded one.
         allow: Networks that may be dialled although they are not public.
         pace: The least time between two requests to one host.
+        operators: Names of the subscribers who are told of the program itself.
         warnings: What is allowed, but may not be what was meant.
     """
 
@@ -53,6 +54,7 @@ class Settings:
     sources: tuple[Source, ...] = ()
     sinks: tuple[Sink, ...] = ()
     subscribers: tuple[Subscriber, ...] = ()
+    operators: tuple[str, ...] = ()
     filter: Filter
     rules: tuple[Rule, ...] = ()
     topics: tuple[TopicEntry, ...] = ()
@@ -128,6 +130,7 @@ def _load(file: Path, today: date) -> Settings:
         sources=sources,
         sinks=sinks,
         subscribers=files.values("subscribers"),
+        operators=tuple(root.operators),
         filter=reader,
         rules=files.values("rules"),
         topics=files.values("topics"),

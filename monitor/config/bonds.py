@@ -16,7 +16,7 @@ from monitor.config.files import Entry, Files
 from monitor.config.shape import ENTRIES
 from monitor.config.wording import hint
 from monitor.config.written import address
-from monitor.item import Signal
+from monitor.item import OURSELVES, Signal
 
 NAMED = ("sources", "sinks", "subscribers", "rules", "topics", "signals")
 COUNTRIES = ("RU", "UA")  # above every region; a national source's home
@@ -115,6 +115,11 @@ def check(files: Files, known: Known) -> None:
             _check_signals(entry, files.entries["signals"])
             _check_voices(entry, files.entries["sources"])
         _check_gaps(files)
+        _check_operators(files, known)
+    for entry in files.entries["sources"]:
+        if entry.name == OURSELVES:
+            said = f"{OURSELVES!r} is what the program itself is called: choose another"
+            entry.say(("name",), said)
     for entry in files.entries["subscribers"]:
         _check_address(entry, files.entries["sinks"])
 
@@ -236,6 +241,15 @@ def _check_address(subscriber: Entry, sinks: Sequence[Entry]) -> None:
         except ValueError as error:
             where = ".".join(map(str, (*subscriber.path, "to")))
             subscriber.say(("to",), f"{where}: {error}")
+
+
+def _check_operators(files: Files, known: Known) -> None:
+    """Note an operator whom nothing reaches."""
+    for i, name in enumerate(files.root.operators):
+        if name not in known.names["subscribers"]:
+            near = known.near("subscribers", name)
+            said = f"no subscriber is called {name!r}{near}"
+            files.main.say(("operators", i), f"operators.{i}: {said}")
 
 
 def _check_gaps(files: Files) -> None:

@@ -19,7 +19,8 @@ from monitor.config.kept import shown
 from monitor.config.shape import ENTRIES, KINDS, LISTS, Main, adapter
 from monitor.config.wording import findings, hint
 
-EMPTIED = ("include", "web", "telegram")  # keys with nothing below them are as none
+# Keys with nothing below them are as none.
+EMPTIED = ("include", "operators", "web", "telegram")
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,11 +219,13 @@ class Main(Block):
         state: Folder of the archive, locks and the embedded server's data.
         redis: Address of a server of one's own; null starts an embedded one.
         include: Files of lists; * and ** stand for any name and any folders.
+        operators: Subscribers who are told when the program itself is in trouble.
     """
 
     state: Folder = "./var"
     redis: Redis | None = None
     include: list[Folder] = Field(default_factory=list)
+    operators: list[Text] = Field(default_factory=list)
     web: WebBlock = Field(default_factory=WebBlock)
     telegram: TelegramBlock = Field(default_factory=TelegramBlock)
 
