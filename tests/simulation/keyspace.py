@@ -75,6 +75,8 @@ class Keyspace:
 
     def put(self, key: bytes, value: Value) -> None:
         """Set *key* to a new value, which keeps the time at which it expires."""
+        if type(self._values.get(key)) is Stream:
+            self.grown[key] = None
         self._values[key] = value
 
     def remove(self, key: bytes) -> bool:

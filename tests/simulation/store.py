@@ -28,9 +28,11 @@ from tests.simulation.replies import (
     unsupported,
 )
 from tests.simulation.stream_commands import Waiting
+from tests.simulation.streams import Stream
 
 Argument = bytes | str | int | float
 Answered = Callable[[Any], None]
+Clock = Callable[[], float]
 
 REBASE = 5000  # commands after which a copy is made, so that no more are repeated
 
@@ -40,8 +42,13 @@ LOADING: Final = "LOADING Redis is loading the dataset in memory"
 BROKEN_DISK: Final = "MISCONF Errors writing to the AOF file: No space left on device"
 WRITES: Final = "ERR Write commands are not allowed from read-only scripts."
 NO_SCRIPT: Final = "NOSCRIPT No matching script."
+STREAM_GONE: Final = "UNBLOCKED the stream key no longer exists"
+GROUP_GONE: Final = (
+    "NOGROUP the consumer group this client was blocked on no longer exists"
+)
 CLOSED: Final = "Connection closed by server."
-ALWAYS: Final = frozenset({b"ACL", b"INFO", b"CONFIG", b"TIME"})  # though data be loading
+# What is answered though the data are still being read.
+ALWAYS: Final = frozenset({b"ACL", b"CONFIG", b"INFO", b"TIME"})
 CONFIG: Final = {
     "appendfsync": "always",
     "appendonly": "yes",
@@ -81,7 +88,7 @@ class Store:
         config: What CONFIG tells and sets; no more than told.
     """
 
-    def __init__(self, clock: Callable[[], float], *, old: bool = False) -> None:
+    def __init__(self, clock: Clock, *, old: bool = False) -> None:
         """
         Start empty.
 
@@ -110,7 +117,6 @@ class Store:
         self._base = Keyspace(old=old)
         self._own: dict[bytes, Callable[[Args], Any]] = {
             b"ACL": self._access,
-            b"ACL": self._acl,
             b"CONFIG": self._configure,
             b"EVAL": self._eval,
             b"EVALSHA": self._evalsha,
@@ -273,11 +279,21 @@ class Store:
             try:
                 answer = command_of(waiting.command).run(self._keys, waiting.command)
             except Refused as refusal:
-                answer = failure(str(refusal))
+                if waiting.command[0].upper() == b"XREAD":
+                    continue  # the stream may come back
+                answer = failure(self._unblocked(waiting, str(refusal)))
             if not isinstance(answer, Waiting):
                 self._note(waiting.command)
                 self.leave(ticket)
                 answered(answer)
+
+    def _unblocked(self, waiting: Waiting, refusal: str) -> str:
+        """Return how one who waits is told that there is nothing to wait for."""
+        if not self._keys.old:
+            return refusal
+        if isinstance(self._keys.get(waiting.keys[0]), Stream):
+            return GROUP_GONE
+        return STREAM_GONE
 
     # Scripts
 
@@ -365,11 +381,6 @@ class Store:
         if len(args) > 2:
             raise arity(args[0])
         return args[1] if len(args) > 1 else Status(b"PONG")
-
-    def _acl(self, args: Args) -> bytes:
-        if [part.upper() for part in args[1:]] == [b"WHOAMI"]:
-            return b"default"
-        raise unsupported(args)
 
     def _follow(self, args: Args) -> Status:
         before = self.read_only

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from monitor.stream.door import Wire
 from tests.simulation.model.sides import UNKNOWN, Hearer, Line
@@ -11,6 +11,7 @@ from tests.simulation.model.words import BEGIN, lines
 from tests.simulation.model.work import BEGIN as BEGIN_WORK
 from tests.simulation.model.work import Crew, Job, jobs
 
+CONTAINERS: Final = frozenset({"CONFIG", "SCRIPT", "XGROUP", "XINFO"})
 SPAN = 100  # commands between two empty servers
 
 
@@ -24,7 +25,7 @@ class Pair:
 
     Attributes:
         answered: How often which command was said to both, and not refused.
-        refused: How often both answered which error, by its first words.
+        refused: How often both answered which error, by its code.
         unknown: How often the model did not know what was said; nor was the real one
             asked then.
     """
@@ -69,10 +70,17 @@ class Pair:
         for (line, modelled), answer in zip(both, real, strict=True):
             if modelled != answer:
                 raise Parted(f"{line}\n  real:  {answer}\n  model: {modelled}")
-            if isinstance(answer, tuple):
-                self.refused[" ".join(answer[1].split()[:3])] += 1
-            else:
-                self.answered[str(line[0])] += 1
+            self.count(line, answer)
+
+    def count(self, line: Line, answer: Any) -> None:
+        """Note that both have answered so."""
+        if isinstance(answer, tuple):
+            self.refused[answer[2] or answer[0]] += 1
+            return
+        name = str(line[0]).upper()
+        if name in CONTAINERS:
+            name += f"|{line[1]!s}".upper()
+        self.answered[name] += 1
 
     async def everything(self) -> list[Line]:
         """Return commands whose answers are all that there is."""
@@ -96,12 +104,13 @@ class Town:
     The work of the program on two servers, step by step.
 
     Attributes:
+        pair: The two, to be talked to as they are.
         did: How often what was done that was not in vain, by its name.
     """
 
     def __init__(self, pair: Pair, real: Wire, model: Wire) -> None:
+        self.pair = pair
         self.did: Counter[str] = Counter()
-        self._pair = pair
         self._wires = (real, model)
 
     async def work(self, script: Sequence[Job]) -> None:
@@ -111,18 +120,19 @@ class Town:
         Raises:
             Parted: They differ in what came of something, or in what was said for it.
         """
-        await self._pair.say(BEGIN_WORK)
+        await self.pair.say(BEGIN_WORK)
         real, model = (Crew(wire) for wire in self._wires)
         for job in (("begin",), *script):
             results = [await crew.do(job) for crew in (real, model)]
             heard = [crew.wire.heard.copy() for crew in (real, model)]
             if results[0] != results[1] or heard[0] != heard[1]:
                 raise Parted(_told(job, results, heard))
-            self._pair.answered.update(str(said[0]) for said, _ in heard[0])
+            for said, answer in heard[0]:
+                self.pair.count(said, answer)
             real.wire.heard.clear()
             model.wire.heard.clear()
         self.did += real.did
-        await self._pair.say(await self._pair.everything())
+        await self.pair.say(await self.pair.everything())
 
 
 def _told(job: Job, results: Sequence[Any], heard: Sequence[Any]) -> str:

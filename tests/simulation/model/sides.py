@@ -151,7 +151,8 @@ def _inner(answer: Any) -> Any:
 def refusal(error: RedisError) -> tuple[str, str, str]:
     """Return an error in a form that can be compared."""
     text = WORDING.sub("", str(error)).lower()
-    return type(error).__name__, text, str(getattr(error, "status_code", ""))
+    code = getattr(error, "status_code", None) or str(error).split(" ", 1)[0]
+    return type(error).__name__, text, code
 
 
 def _packed(part: Argument) -> bytes:

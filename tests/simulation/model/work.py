@@ -27,6 +27,7 @@ READ: Final = (
 )  # fmt: skip
 # Ids are counted from there in every stream, as the clocks of two servers differ.
 BEGIN: Final[tuple[Line, ...]] = (
+    ("REPLICAOF", "NO", "ONE"),
     ("FLUSHALL",),
     ("CONFIG", "SET", "maxmemory", "0"),
     ("CONFIG", "SET", "appendfsync", "no"),
@@ -285,9 +286,9 @@ JOBS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
     method.__name__: method
     for method in (
         Crew.accept, Crew.ack, Crew.address, Crew.age, Crew.begin, Crew.bury,
-        Crew.fanout, Crew.keep, Crew.letters, Crew.look, Crew.lose, Crew.next, Crew.publish,
-        Crew.restart, Crew.say, Crew.settle, Crew.start, Crew.take_over, Crew.unbury,
-        Crew.wait,
+        Crew.fanout, Crew.keep, Crew.letters, Crew.look, Crew.lose, Crew.next,
+        Crew.publish, Crew.restart, Crew.say, Crew.settle, Crew.start,
+        Crew.take_over, Crew.unbury, Crew.wait,
     )
 }  # fmt: skip
 
@@ -349,14 +350,10 @@ ADDRESS: Final = (
 FULL: Final = ("CONFIG", "SET", "maxmemory", "1")
 ROOM: Final = ("CONFIG", "SET", "maxmemory", "0")
 SAID: Final = (
-    FULL, ROOM, ROOM, ("SCRIPT", "FLUSH"), ("SCRIPT", "FLUSH"),
-    ("XGROUP", "DESTROY", f"{PREFIX}items", "filter"),
-    ("XGROUP", "DESTROY", f"{PREFIX}outbox:chat:0", "deliver"),
+    ("SCRIPT", "FLUSH"),
     ("XTRIM", f"{PREFIX}items", "MAXLEN", "1"),
     ("DEL", f"{PREFIX}cursor", f"{PREFIX}seen:town"),
-    ("SET", f"{PREFIX}cursor", "somebody else's"),
-    ("DEL", f"{PREFIX}cursor"), ("DEL", f"{PREFIX}cursor"),
-)  # fmt: skip
+)
 # How often which job is done, and what it is given.
 WEIGHTS: Final[dict[Callable[[Random], Job], int]] = {
     lambda r: ("accept", r.choice(SOURCES), _cursor(r), _seeds(r), _rare(r)): 12,
@@ -374,6 +371,7 @@ WEIGHTS: Final[dict[Callable[[Random], Job], int]] = {
     lambda r: ("look", r.choice(LOOKS), _owner(r), r.randrange(60)): 5,
     lambda r: ("address", r.choice(ADDRESS), r.randrange(60)): 5,
     lambda r: ("say", *r.choice(SAID)): 1,
+    lambda r: ("say", *r.choice((FULL, ROOM))): 2,
 }  # fmt: skip
 
 
@@ -382,8 +380,13 @@ def jobs(random: Random, number: int) -> list[Job]:
     makers, weights = [*WEIGHTS], [*WEIGHTS.values()]
     done: list[Job] = []
     while len(done) < number:
-        if random.random() < 0.2:
+        chance = random.random()
+        if chance < 0.2:
             done += _passage(random, _owner(random), _outbox(random))
+        elif chance < 0.25:
+            done += _inheritance(random, random.choice(READ))
+        elif chance < 0.27:
+            done += _trouble(random, random.choice(READ))
         else:
             (make,) = random.choices(makers, weights)
             done.append(make(random))
@@ -401,10 +404,37 @@ def _passage(random: Random, owner: str, queue: str) -> Iterator[Job]:
         ("keep", "take", owner, OUTBOXES.index(queue)),
         ("next", (owner, queue, "deliver"), _count(random)),
         ("start", owner, queue, random.choice(SUBSCRIBERS), _rare(random)),
+        ("bury", (owner, queue, "deliver")) if random.random() < 0.3 else ("letters",),
         ("settle", owner, queue, _count(random), random.randrange(60)),
-        ("letters",),
+        ("unbury", random.randrange(9), random.randrange(2)),
     )
     return (job for job in way if random.random() < 0.85)
+
+
+def _inheritance(random: Random, read: tuple[str, str]) -> Iterator[Job]:
+    """Yield how what one owner has taken comes to another one."""
+    one, two = random.sample(OWNERS, 2)
+    way: tuple[Job, ...] = (
+        ("next", (one, *read), _count(random)),
+        ("age", *read),
+        ("next", (two, *read), _count(random)),
+        ("wait", 31),
+        ("next", (two, *read), _count(random)),
+        ("ack" if read[1] == "archive" else "bury", (two, *read)),
+    )
+    return (job for job in way if random.random() < 0.9)
+
+
+def _trouble(random: Random, read: tuple[str, str]) -> Iterator[Job]:
+    """Yield what happens when a group or a key is not what it should be."""
+    place, cursor = _place(random, read), f"{PREFIX}cursor"
+    yield "next", place, _count(random)
+    yield "say", "XGROUP", "DESTROY", PREFIX + read[0], read[1]
+    yield "next", place, _count(random)
+    yield "say", "SET", cursor, "somebody else's"
+    yield "accept", random.choice(SOURCES), _cursor(random), _seeds(random), 0
+    yield "say", "DEL", cursor
+    yield "next", place, _count(random)
 
 
 def _owner(random: Random) -> str:

@@ -1,0 +1,197 @@
+"""The simulated store answers as real servers do."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from redis.exceptions import RedisError
+
+from monitor.stream.door import Door, Line, Wire
+from monitor.stream.server import Server
+from tests.simulation.commands import COMMANDS
+from tests.simulation.model import sides
+from tests.simulation.model.compare import Pair, Parted, at_random, work_at_random
+from tests.simulation.model.servers import Rig, binaries, rig
+from tests.simulation.model.sides import Model, refusal
+from tests.simulation.model.work import JOBS
+from tests.simulation.wire import StoreWire
+
+SEEDS = 150  # of commands; each is said some 180
+SHIFTS = 14  # of work; each hears some 400
+
+REFUSALS = {"ERR", "NOGROUP", "BUSYGROUP", "WRONGTYPE", "OOM", "READONLY"}
+# Said by scripts only, as their answers come in pages or are nothing but bytes; and two
+# that are the same as others.
+UNSAID = {"EXPIREAT", "FLUSHDB", "HSCAN", "PEXPIREAT", "RESTORE", "SCAN", "SSCAN"}
+
+
+@pytest.fixture(scope="module", params=binaries(), ids=lambda path: path.name)
+def a_rig(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
+    """A real server of each kind that this machine has, and the model beside it."""
+    server = Server(tmp_path_factory.mktemp("state"), binary=request.param)
+    yield asyncio.run(_rig(server))
+    asyncio.run(server.stop())
+
+
+async def _rig(server: Server) -> Rig:
+    return await rig(await server.ensure())
+
+
+async def test_commands_are_answered_alike(a_rig: Rig) -> None:
+    """Whatever is said, right or wrong, the model answers what the server does."""
+    async with a_rig.town(time.time) as town:
+        for seed in range(SEEDS):
+            await at_random(town.pair, seed)
+        pair = town.pair
+
+    assert 16_000 < pair.compared
+    rare = {name: n for name, n in pair.answered.items() if n < 10}
+    assert {} == rare
+    assert {name.decode() for name in COMMANDS} <= pair.answered.keys() | UNSAID
+    often = {code for code, number in pair.refused.items() if number >= 20}
+    assert REFUSALS <= often, pair.refused
+    assert pair.unknown < pair.compared / 500
+    assert pair.refused.total() < pair.compared / 3
+
+
+async def test_the_work_of_the_program_is_answered_alike(a_rig: Rig) -> None:
+    """Owners who work, die and take over get the same from the model as in earnest."""
+    async with a_rig.town(time.time) as town:
+        for seed in range(SHIFTS):
+            await work_at_random(town, seed)
+
+    assert 4_000 < town.pair.compared
+    assert {} == {name: town.did[name] for name in JOBS if town.did[name] < 2}
+    assert 0 == town.pair.unknown
+    often = {code for code, number in town.pair.refused.items() if number >= 5}
+    assert {"OOM", "NOGROUP", "NOSCRIPT", "WRONGTYPE"} <= often, town.pair.refused
+
+
+class Liar(Model):
+    """A model that takes a length of two for three."""
+
+    async def hear(self, lines: Sequence[sides.Line]) -> list[Any]:
+        answers = await super().hear(lines)
+        return [
+            3 if line[0] == "XLEN" and answer == 2 else answer
+            for line, answer in zip(lines, answers, strict=True)
+        ]
+
+
+async def test_a_difference_is_found_and_made_short(a_rig: Rig) -> None:
+    """If the model answered one thing wrongly, the fewest commands would be told."""
+    async with a_rig.town(time.time) as town:
+        pair = Pair(town.pair.real, Liar(a_rig.store(time.time)))
+        parted = [await _parted(pair, seed) for seed in range(SEEDS // 10)]
+
+    difference = next(filter(None, parted))
+    assert "real:  2\n  model: 3" in difference
+    told = difference.partition("\n\n")[2].splitlines()
+    assert 2 <= len(told) <= 4, told
+    assert "XLEN" in told[-1]
+
+
+async def _parted(pair: Pair, seed: int) -> str:
+    try:
+        await at_random(pair, seed)
+    except Parted as difference:
+        return str(difference)
+    return ""
+
+
+READ = (
+    "XREADGROUP",
+    "GROUP",
+    "g",
+    "{}",
+    "COUNT",
+    1,
+    "BLOCK",
+    60_000,
+    "STREAMS",
+    "s",
+    ">",
+)
+ADD = ("XADD", "s", "5-1", "f", "v")
+ANOTHER = ("XADD", "u", "5-1", "f", "v")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [ADD],
+        [ADD, ("XADD", "s", "5-2", "f", "v")],
+        [("EVAL", "for n = 1, 3 do redis.call('XADD', 's', n, 'f', n) end", 0)],
+        [("DEL", "s")],
+        [("SET", "s", "theirs")],
+        [("FLUSHALL",)],
+        [("RENAME", "s", "t")],
+        [("XGROUP", "DESTROY", "s", "g")],
+        [("DEL", "s"), ("XGROUP", "CREATE", "s", "g", "0", "MKSTREAM"), ADD],
+        [ANOTHER, ("XGROUP", "CREATE", "u", "g", "0"), ("RENAME", "u", "s")],
+        [("XGROUP", "SETID", "s", "g", "0"), ("XTRIM", "s", "MAXLEN", 0), ADD, ADD],
+    ],
+    ids=lambda said: "-".join(line[0].lower() for line in said),
+)
+async def test_who_waits_is_told_alike(a_rig: Rig, said: list[sides.Line]) -> None:
+    """Blocked readers are served first come, first served, or told what has gone."""
+    store = a_rig.store(time.time)
+    line = Line(a_rig.url)
+
+    expected = await _told(line, said, Door(line, ""))
+    answers = await _told(StoreWire(store), said, None)
+
+    await line.aclose()
+    assert expected == answers
+    assert any(answer is not None for answer in expected)
+
+
+async def _told(wire: Wire, said: Sequence[sides.Line], real: Door | None) -> list[Any]:
+    """Return what two readers of a group and an onlooker get while *said* is said."""
+    await wire.exchange(("FLUSHALL",))
+    await wire.exchange(("XGROUP", "CREATE", "s", "g", "0", "MKSTREAM"))
+    reads: list[sides.Line] = [
+        [owner if part == "{}" else part for part in READ] for owner in ("ann", "bob")
+    ]
+    reads.append(("XREAD", "COUNT", 1, "BLOCK", 60_000, "STREAMS", "s", "$"))
+    tasks: list[asyncio.Task[Any]] = []
+    for read in reads:
+        tasks.append(asyncio.create_task(wire.exchange(read)))
+        await _settled(tasks, real)
+    for line in said:
+        await _ignoring(wire, line)
+    await _settled(tasks, real)
+    told = [_outcome(task) for task in tasks]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return told
+
+
+async def _settled(tasks: Sequence[asyncio.Task[Any]], real: Door | None) -> None:
+    """Return when everybody waits at the server who has no answer."""
+    blocked = -1
+    while blocked != sum(not task.done() for task in tasks):
+        await asyncio.sleep(0)
+        if real is None:  # the model answers at once
+            await asyncio.sleep(0)
+            return
+        blocked = (await real.call("CLIENT", "LIST")).count(b"flags=b")
+
+
+async def _ignoring(wire: Wire, line: sides.Line) -> None:
+    try:
+        await wire.exchange(line)
+    except RedisError:
+        assert line == ADD, "only what is added twice is refused"
+
+
+def _outcome(task: asyncio.Task[Any]) -> Any:
+    if not task.done():
+        return None
+    error = task.exception()
+    return refusal(error) if isinstance(error, RedisError) else task.result()
