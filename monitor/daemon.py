@@ -70,7 +70,8 @@ class Daemon:
             server = embedded(settings, clock)
             if server:
                 stack.push_async_callback(server.stop)
-            stream = await unless(self._stopping, connect(settings, clock, server))
+            coming = connect(settings, clock, server, roles)
+            stream = await unless(self._stopping, coming)
             if stream is None:  # told to stop before there was anything to stop
                 return
             stack.push_async_callback(stream.aclose)

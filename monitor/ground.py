@@ -20,7 +20,7 @@ from monitor.clock import Clock
 from monitor.config import Settings
 from monitor.errors import Transient, Unavailable
 from monitor.secret import Secret
-from monitor.stream import Server, Stream
+from monitor.stream import GROUPS, Server, Stream
 from monitor.systemd import lock_of, only_one
 
 PATIENCE = timedelta(seconds=60)  # with a Redis that is not there yet at the start
@@ -62,9 +62,14 @@ def embedded(settings: Settings, clock: Clock) -> Server | None:
     return None if settings.redis else Server(settings.state, clock=clock)
 
 
-async def connect(settings: Settings, clock: Clock, server: Server | None) -> Stream:
+async def connect(
+    settings: Settings, clock: Clock, server: Server | None, roles: Sequence[str] = ()
+) -> Stream:
     """
     Return the stream, on the given Redis, which may come up only after us, or on ours.
+
+    Args:
+        roles: Those that work on it; without, all.
 
     Raises:
         Unavailable: It did not come up, or is of no use to us.
@@ -72,18 +77,22 @@ async def connect(settings: Settings, clock: Clock, server: Server | None) -> St
     url = settings.redis.reveal() if settings.redis else ""
     if server:
         url = await server.ensure()
-    stream = await _reached(url, settings, clock)
+    stream = await _reached(url, settings, clock, roles or GROUPS)
     _look_at(stream, settings.state)
     return stream
 
 
-async def _reached(url: str, settings: Settings, clock: Clock) -> Stream:
+async def _reached(
+    url: str, settings: Settings, clock: Clock, groups: Sequence[str]
+) -> Stream:
     owner = owner_of(settings.state)
     sinks = [sink.name for sink in settings.sinks]
     began, told = clock.monotonic(), False
     while True:
         try:
-            return await Stream.connect(url, owner, sinks=sinks, clock=clock)
+            return await Stream.connect(
+                url, owner, sinks=sinks, groups=groups, clock=clock
+            )
         except Transient as failure:
             if clock.monotonic() - began > PATIENCE.total_seconds():
                 raise Unavailable(str(failure)) from None

@@ -23,6 +23,7 @@ LOOK = timedelta(seconds=2)  # between two looks at the database
 # So many counts, 6 s, may go with the last second of a server whose power was cut: the
 # sources are simply read again.
 SLACK = 3
+KNOWN = "known"  # its file
 OLDER = (
     "an old state of it was put back: each source is read again from there, and what "
     "was told since is told once more, as late"
@@ -53,6 +54,11 @@ class Loss(msgspec.Struct, frozen=True):
     since: datetime | None = None
 
 
+def known_of(state: Path) -> Known | None:
+    """Return what the folder *state* remembers, if it does."""
+    return _read(state / KNOWN, Known)
+
+
 def lost(known: Known, now: Pulse) -> Loss | None:
     """Return what was lost between what is *known* and what is there *now*."""
     since = max(known.reads.values(), default=None)
@@ -77,8 +83,8 @@ class Memory:
         """Remember in the folder *state* what is in the database of *stream*."""
         self.loss: Loss | None = None
         self._stream, self._clock = stream, clock
-        self._known_file, self._marks_file = state / "known", state / "marks"
-        self._known = _read(self._known_file, Known)
+        self._known_file, self._marks_file = state / KNOWN, state / "marks"
+        self._known = known_of(state)
         self._marks = _read(self._marks_file, dict[str, datetime]) or {}
         self._next = 0.0
         self._log = log.get("daemon")

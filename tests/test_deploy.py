@@ -3,15 +3,18 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from monitor.errors import Unavailable
+from monitor.stream.doctor import survey
+from monitor.stream.door import Door
 from monitor.stream.server import find_binary
+from tests.servers import Deployed, deployed
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 ROLES = ("collect", "filter", "alert", "deliver", "archive")
@@ -23,7 +26,6 @@ FILES = sorted(
 COMMENT = ("#", ";")
 ONLINE = ("monitor@collect.service", "monitor@deliver.service")
 PROGRAM = re.compile(r"^ExecStart=\S+", re.MULTILINE)
-LONGEST_WAIT = 10  # seconds
 
 analyze = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
@@ -207,47 +209,21 @@ def lines(path: Path) -> list[str]:
 
 
 @pytest.fixture
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The socket of a server that runs with `redis.conf`, in other folders."""
-    folder = tmp_path_factory.mktemp("r")
-    text = (DEPLOY / "redis.conf").read_text("utf-8")
-    for place in ("/run/monitor-redis", "/var/lib/monitor-redis"):
-        text = text.replace(place, str(folder))
-    (folder / "redis.conf").write_text(text, "utf-8")
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(  # noqa: S603 - a server, and our own settings
-            [find_binary(), folder / "redis.conf"], stdout=log, stderr=log
-        )
-        try:
-            yield awaited(folder / "redis.sock", server)
-        finally:
-            server.terminate()
-            server.wait(LONGEST_WAIT)
+async def redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployed]:
+    """A server that runs with `redis.conf` and `users.acl`, in other folders."""
+    async with deployed(tmp_path_factory.mktemp("r"), find_binary()) as server:
+        yield server
 
 
-def awaited(path: Path, server: "subprocess.Popen[bytes]") -> Path:
-    """Return *path* once the server answers there."""
-    end = time.monotonic() + LONGEST_WAIT
-    while time.monotonic() < end and server.poll() is None:
-        if path.exists() and asked(path, "PING") == ["+PONG"]:
-            return path
-        time.sleep(0.01)  # nothing tells when a foreign program is ready
-    raise AssertionError((path.parent / "log").read_text("utf-8"))
+@pytest.fixture
+async def door(redis: Deployed) -> AsyncIterator[Door]:
+    """What an operator may ask it."""
+    door = Door(redis.urls["operator"], "")
+    yield door
+    await door.aclose()
 
 
-def asked(path: Path, *words: str) -> list[str]:
-    """Return the lines of the server's answer, without those that give lengths."""
-    with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(LONGEST_WAIT)
-        link.connect(str(path))
-        link.sendall(" ".join(words).encode() + b"\r\nQUIT\r\n")
-        answer = b"".join(iter(lambda: link.recv(4096), b"")).decode()
-    return [
-        line for line in answer.split("\r\n")[:-2] if not line.startswith(("*", "$"))
-    ]
-
-
-def test_redis_runs_as_it_is_told(redis: Path) -> None:
+async def test_redis_runs_as_it_is_told(redis: Deployed, door: Door) -> None:
     """A real server takes every line, and keeps what must not be lost."""
     wanted = {
         "port": "0",
@@ -263,14 +239,28 @@ def test_redis_runs_as_it_is_told(redis: Path) -> None:
         "enable-debug-command": "no",
         "enable-module-command": "no",
     }
+    flat = [text.decode() for text in await door.call("CONFIG", "GET", *wanted)]
 
-    assert wanted == {name: asked(redis, "CONFIG", "GET", name)[1] for name in wanted}
-    assert 0o770 == redis.stat().st_mode & 0o777
+    assert wanted == dict(zip(flat[::2], flat[1::2], strict=True))
+    assert 0o770 == (redis.folder / "redis.sock").stat().st_mode & 0o777
 
 
-def test_redis_has_one_database(redis: Path) -> None:
+async def test_redis_has_one_database(redis: Deployed) -> None:
     """Whoever names another database gets an error, and no empty one."""
-    assert asked(redis, "SELECT", "1")[0].startswith("-ERR")
+    door = Door(redis.urls["operator"] + "?db=1", "")
+    with pytest.raises(Unavailable, match="select"):
+        await door.call("PING")
+    await door.aclose()
+
+
+async def test_the_doctor_finds_nothing_to_change(redis: Deployed) -> None:
+    """What is shipped passes what is judged, to the last fact."""
+    door = Door(redis.urls["operator"], "")
+    facts = await survey(door, datetime.now(UTC))
+    await door.aclose()
+
+    assert [] == [fact for fact in facts if fact.judgement != "ok"]
+    assert len(facts) >= 12
 
 
 def test_redis_may_grow_within_its_unit() -> None:

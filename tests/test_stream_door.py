@@ -269,7 +269,7 @@ FIT = {
         ({}, "no", {"appendfsync": "warn"}),
         ({"maxmemory_policy": "volatile-ttl"}, "always", {"maxmemory-policy": "fail"}),
         ({"used_memory": "850000"}, "always", {"used": "warn"}),
-        ({"maxmemory": "0", "used_memory": "850000"}, "always", {}),
+        ({"maxmemory": "0", "used_memory": "850000"}, "always", {"maxmemory": "warn"}),
         ({"role": "slave"}, "always", {"role": "warn"}),
         ({"aof_last_write_status": "err"}, "always", {"last write to disk": "warn"}),
     ],

@@ -13,16 +13,15 @@ from monitor.cli.locks import ROLES, holder_of, lock_in
 from monitor.cli.reach import stream_of, url_of
 from monitor.config import Settings
 from monitor.errors import Transient, Unavailable
+from monitor.loss import SLACK, known_of
 from monitor.secret import Secret, redact
 from monitor.stream import Stream, find_binary
-from monitor.stream.doctor import Fact
-from monitor.stream.doctor import examine as facts_of
+from monitor.stream.doctor import ROOM, Fact, survey
 from monitor.stream.door import Door
 
 Level = Literal["ok", "warn", "fail"]
 
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this has no time yet
-ROOM = 1 << 30  # bytes; under it, intake stops before anything is lost
 UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
 TIMEX = 512  # bytes; the struct it fills has 208
 REMEMBERED = timedelta(days=7)  # for so long a loss of progress is told
@@ -65,14 +64,16 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
         return
     door = Door(url, "")
     try:
-        facts = await facts_of(door)
+        facts = await survey(door, datetime.now(UTC))
     finally:
         await door.aclose()
     for fact in facts:
         yield _fact(fact)
     if all(fact.judgement != "fail" for fact in facts):
         async with stream_of(settings) as stream:
-            yield _progress(stream.epoch, settings.state)
+            pulse = await stream.database.pulse(count=False)
+            yield _progress(stream.epoch, pulse.count, settings.state)
+            yield _missing(await stream.database.missing())
             yield _dead(len(await stream.dead()))
             yield _parked(await stream.directory.parking())
             yield await _backlog(stream)
@@ -92,9 +93,23 @@ def _embedded(state: Path) -> Finding:
     return Finding("redis", "warn", said, "look again while it runs")
 
 
-def _progress(epoch: str, state: Path) -> Finding:
-    """Return whether this is the Redis in which our progress was."""
+def _missing(missing: dict[str, int]) -> Finding:
+    """Return whether somebody removed what waits."""
+    if not missing:
+        return Finding("queues", "ok", "nothing was removed from them by hand")
+    said = ", ".join(f"{name}: {count} entries" for name, count in missing.items())
+    advice = "somebody removed them, and they may not have been told: who has `xadd`?"
+    return Finding("queues", "warn", said, advice)
+
+
+def _progress(epoch: str, count: int, state: Path) -> Finding:
+    """Return whether this is the Redis in which our progress was, and as new."""
     known, lost = state / "epoch", state / "epoch.before"
+    remembered = known_of(state)
+    if remembered and remembered.epoch == epoch and count < remembered.count - SLACK:
+        said = "this Redis is an older state of the one that was worked on"
+        advice = "was a backup put back?  The sources are read again from there"
+        return Finding("progress", "fail", said, advice)
     if os.access(known, os.R_OK) and known.read_text("ascii").strip() != epoch:
         said = "this Redis knows nothing of what was read until now"
         advice = "was it flushed, or is another one named in `redis:`?"

@@ -43,7 +43,7 @@
 # POST is source/id.  Nothing here is trimmed by length: see scripts/trim.lua.
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any, Final, Self, overload
@@ -84,6 +84,7 @@ from monitor.stream.upkeep import Depth
 
 __all__ = [
     "DELIVERIES",
+    "GROUPS",
     "ITEMS",
     "MATCHES",
     "NOTES",
@@ -112,6 +113,7 @@ __all__ = [
 PREFIX = "monitor:{0}:"
 BLOCK = timedelta(seconds=2)
 CLOCK: Final = SystemClock()
+GROUPS: Final = ("filter", "alert", "deliver", "archive")  # each has a role's name
 
 
 def _fresh() -> str:
@@ -160,12 +162,13 @@ class Stream:
         self._fresh = fresh
 
     @classmethod
-    async def connect(
+    async def connect(  # noqa: PLR0913 - one place, seen from several sides
         cls,
         url: str,
         owner: str,
         *,
         sinks: Iterable[str] = (),
+        groups: Collection[str] = GROUPS,
         clock: Clock = CLOCK,
         prefix: str = PREFIX,
     ) -> Self:
@@ -176,6 +179,7 @@ class Stream:
             url: ``redis://``, ``rediss://`` or ``unix://``.
             owner: A name for this instance that a restart does not change.
             sinks: Those whose outboxes are to be there as well.
+            groups: Those to be made; a user of the server may not make all of them.
             prefix: Of all keys; a hash tag in it keeps them on one node of a cluster.
 
         Raises:
@@ -186,17 +190,20 @@ class Stream:
         async with AsyncExitStack() as undo:
             door = Door(url, prefix)
             undo.push_async_callback(door.aclose)
-            stream = await cls.behind(door, owner, sinks=sinks, clock=clock)
+            stream = await cls.behind(
+                door, owner, sinks=sinks, groups=groups, clock=clock
+            )
             undo.pop_all()
         return stream
 
     @classmethod
-    async def behind(
+    async def behind(  # noqa: PLR0913 - the same
         cls,
         door: Door,
         owner: str,
         *,
         sinks: Iterable[str] = (),
+        groups: Collection[str] = GROUPS,
         clock: Clock = CLOCK,
         fresh: Callable[[], str] = _fresh,
     ) -> Self:
@@ -209,7 +216,8 @@ class Stream:
         facts = await examine(door)
         _refuse(facts)
         queues: list[Queue[Any]] = [*QUEUES, *map(outbox, sinks)]
-        await make_groups(door, [(q, group) for q in queues for group in q.groups])
+        wanted = [(q, group) for q in queues for group in q.groups if group in groups]
+        await make_groups(door, wanted)
         epoch = await notes.epoch(door, fresh())
         return cls(door, owner, clock, epoch=epoch, facts=facts, fresh=fresh)
 

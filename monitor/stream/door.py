@@ -40,6 +40,8 @@ PASSING: Final = frozenset({
     "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS",
     "OOM", "READONLY", "TRYAGAIN", "UNBLOCKED",
 })  # fmt: skip
+# What a server says of a script whose caller may not do what it does; 7.0, and later.
+DENIED = ("The user executing the script can't", "ACL failure in script")
 
 
 class NoGroup(Away):
@@ -50,6 +52,7 @@ class Script:
     """A Lua script under ``scripts/``, known to the server by its hash."""
 
     def __init__(self, name: str) -> None:
+        self.name = name
         folder = Path(__file__).parent / "scripts"
         text = (folder / f"{name}.lua").read_text("utf-8")
         record = (folder / "record.lua").read_text("utf-8")
@@ -138,7 +141,7 @@ class Door:
         try:
             return await self._exchange(command, patience)
         except RedisError as error:
-            raise judged(error) from None
+            raise judged(error, str(command[0])) from None
 
     async def run(
         self,
@@ -163,7 +166,7 @@ class Door:
                 await self._exchange(("SCRIPT", "LOAD", script.text), PATIENCE)
                 return await self._exchange(command, patience)
         except RedisError as error:
-            raise judged(error) from None
+            raise judged(error, f"the script {script.name!r}") from None
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -179,14 +182,17 @@ class Door:
             ) from None
 
 
-def judged(error: RedisError) -> Away | Unavailable:
-    """Return what an error of redis-py or of the server means for us."""
+def judged(error: RedisError, what: str = "it") -> Away | Unavailable:
+    """Return what an error of redis-py or of the server, to *what*, means for us."""
     why = f"redis: {error}"
+    # While it connects, redis-py makes a broken line of every refusal.
+    error = error.__cause__ if isinstance(error.__cause__, RedisError) else error
     code = str(getattr(error, "status_code", "") or "") or str(error).split(" ", 1)[0]
     if isinstance(error, AuthenticationError | AuthorizationError):
         return Unavailable(f"{why}: give the right user and password in `redis:`")
-    if isinstance(error, NoPermissionError) or code == "NOPERM":
-        return Unavailable(f"{why}: allow it to this user in the server's ACL")
+    denied = any(words in str(error) for words in DENIED)
+    if denied or isinstance(error, NoPermissionError) or code == "NOPERM":
+        return Unavailable(f"{why}: allow {what} to this user in the server's ACL")
     if code == "NOGROUP":
         return NoGroup(why)
     if code == "WRONGTYPE":

@@ -225,6 +225,8 @@ async def follow(
 
 async def make_groups(door: Door, wanted: Sequence[tuple[Queue[Any], str]]) -> int:
     """Make the groups of *wanted* that are missing; return how many were."""
+    if not wanted:
+        return 0
     queues = [queue.name for queue, _ in wanted]
     made: int = await door.run(GROUPS, queues, [group for _, group in wanted])
     return made

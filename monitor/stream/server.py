@@ -75,7 +75,7 @@ def find_binary() -> Path:
     Raises:
         Unavailable: There is none; the text says how to get one.
     """
-    for candidate in _candidates():
+    for candidate in candidates():
         if _version(candidate) >= OLDEST:
             return candidate
     raise Unavailable(
@@ -240,7 +240,8 @@ def _near(socket: Path) -> Path:
     return link / socket.name
 
 
-def _candidates() -> Iterator[Path]:
+def candidates() -> Iterator[Path]:
+    """Yield the servers of this machine, whatever their version, the best first."""
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             yield Path(found)

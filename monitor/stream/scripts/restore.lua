@@ -10,7 +10,9 @@ local index, prefix, staged = KEYS[1], ARGV[1], ARGV[1] .. 'stage:'
 
 -- What a program that never read anything has made.
 local function is_empty(key, name)
-  if name == 'epoch' or name == 'pulse' or name == 'lanes' then return true end
+  if name == 'epoch' or name == 'pulse' or name == 'lanes' or name == 'removed' then
+    return true
+  end
   if call('TYPE', key).ok ~= 'stream' then return false end
   local about = call('XINFO', 'STREAM', key)
   for n = 1, #about, 2 do
