@@ -6,8 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from monitor.stream import PREFIX, Server, Stream
+from monitor.stream import PREFIX, Server, Stream, backupfile
+from monitor.stream.backup import Snapshot
+from monitor.stream.backupfile import read
 from monitor.stream.door import Door
 from tests.botapi import BotApi, bot_api
 from tests.daemons import (
@@ -142,6 +145,33 @@ async def test_progress_is_not_lost_by_mistake(redis_url: str, tmp_path: Path) -
     assert [0, 69, 0] == [saved.exit_code, refused.exit_code, replaced.exit_code]
     assert "say --replace" in refused.stderr
     assert ("c5", "c2") == (before, after)
+
+
+async def test_what_does_not_stand_as_it_was_kept_is_told(tmp_path: Path) -> None:
+    """The keys are named, nothing is put in place, and the exit code says so."""
+    file, kept = write(tmp_path), tmp_path / "kept"
+    async with stood(tmp_path / "state") as stream:
+        await stream.accept("town", posts(2), "c2")
+        assert 0 == (await ask("backup", kept, "-c", file)).exit_code
+        head, what = read(kept)
+        wrong = [
+            replace(one, digest="0" * 13) if one.name == "cursor" else one
+            for one in what.kept
+        ]
+        forged = Snapshot(what.epoch, what.server, wrong)
+        backupfile.write(kept, forged, head.made, force=True)
+        await stream.accept("town", posts(5), "c5")
+
+        said = await ask("restore", kept, "--replace", "-c", file)
+        asked = await ask("restore", kept, "--replace", "--json", "-c", file)
+        cursor = await stream.cursor("town")
+
+    assert (1, 1, "c5") == (said.exit_code, asked.exit_code, cursor)
+    assert "was not put back: there 1 of" in said.stdout
+    assert "not what was kept: cursor" in said.stdout
+    assert {"done": False, "differing": ["cursor"], "removed": 0} == (
+        told(asked)[0]["restored"]
+    )
 
 
 # With a daemon
