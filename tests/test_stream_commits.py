@@ -300,7 +300,7 @@ async def test_what_mattered_is_known_for_two_weeks(stream: Stream, door: Door) 
 async def test_fanout_writes_envelopes_and_suppressions(
     stream: Stream, door: Door
 ) -> None:
-    """Who is told waits in the outbox; who is not is in the ledger, with the reason."""
+    """Who is told waits in the outbox; who is not is written down, with the reason."""
     entries = await matched(stream, posts(2))
     asleep = [delivery(f"town/{n}/1", "eve", "suppressed") for n in range(2)]
     ways = [envelope(match(item, "danger"), "ann", "bob") for item in posts(2)]
@@ -311,7 +311,23 @@ async def test_fanout_writes_envelopes_and_suppressions(
     assert 2 == await stream.fanout(plans)
     assert ways == await everything(door, outbox("chat"))
     assert asleep == await everything(door, DELIVERIES)
-    assert {"eve": asleep[0]} == await stream.told("town/0", ["ann", "eve"])
+
+
+async def test_not_telling_of_an_edit_leaves_alone_what_waits(
+    stream: Stream, door: Door
+) -> None:
+    """Who is not told of a newer version is still told of the one that waits."""
+    (entry,) = await posted(stream, posts(1), "ann")
+    await stream.accept("town", [post("0", "no more")], "d")
+    items = await drained(stream.reader(ITEMS, "filter"))
+    await stream.publish(verdicts(items))
+    (match, *_) = await drained(stream.reader(MATCHES, "alert"))
+    quiet = delivery("town/0/2", "ann", "suppressed")
+    await stream.fanout([(match, [], [quiet])])
+
+    assert {} == await stream.told("town/0", ["ann"])
+    assert 1 == await stream.settle(entry, [delivery("town/0/1", "ann")], done=True)
+    assert [quiet, delivery("town/0/1", "ann")] == await everything(door, DELIVERIES)
     assert [outbox("chat")] == await stream.lanes()
     assert 0 == await pending(stream, "matches", "alert")
 

@@ -369,8 +369,8 @@ class Stream:
         """
         Return what was last delivered of *post* (``source/id``) to each subscriber.
 
-        For one who was never reached it is the newest reason why; those of whom nothing
-        is known are missing.
+        For one whom a deliverer did not reach it is the newest reason why; the others
+        are missing.
         """
         return await notes.told(self._door, post, tuple(subscribers))
 

@@ -192,7 +192,7 @@ async def fanout(door: Door, plans: Sequence[Plan]) -> int:
     added = 0
     for portion in _portions(plans, _spread):
         keys = _Keys([MATCHES.name, DELIVERIES.name, "lanes", NOTES.name])
-        arguments: list[Argument] = [WIRE, "alert", LEDGER_KEPT]
+        arguments: list[Argument] = [WIRE, "alert"]
         for entry, envelopes, written in portion:
             suppressed = [one for one in written if isinstance(one, Delivery)]
             notes = [one for one in written if isinstance(one, Note)]
@@ -200,9 +200,7 @@ async def fanout(door: Door, plans: Sequence[Plan]) -> int:
             for envelope in envelopes:
                 name = outbox(envelope.sink).name
                 arguments += (keys.number(name), name, to_wire(envelope))
-            arguments.append(len(suppressed))
-            for delivery in suppressed:
-                arguments += _recorded(keys, delivery)
+            arguments += (len(suppressed), *map(to_wire, suppressed))
             arguments.append(to_wire(notes[0]) if notes else b"")
         added += await door.run(FANOUT, keys.names, arguments)
     return added

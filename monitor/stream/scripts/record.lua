@@ -1,4 +1,4 @@
--- Part of `fanout` and `settle`: writes what became of a match for one subscriber into
+-- Part of `settle`: writes what became of a match for one subscriber into
 -- the ledger and onto `deliveries`, unless that is known already or out of date.
 --
 -- A field of the ledger: newest version (4 bytes), its rank (1), rank of the delivery
