@@ -327,3 +327,13 @@ async def test_a_database_knows_itself(
     await third.aclose()
 
     assert stream.epoch != third.epoch
+
+
+async def test_a_clock_set_back_makes_nobody_wait_longer(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """Who was asked to wait a minute waits no longer, whatever the clock says."""
+    await stream.directory.hold("chat", None, clock.now() + timedelta(minutes=1))
+    clock.turn(-timedelta(hours=1))
+
+    assert {"chat": clock.now() + timedelta(minutes=1)} == await stream.directory.held()

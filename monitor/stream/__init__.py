@@ -30,7 +30,8 @@
 #     moved            hash  sink/address → the address it has now
 #     sending:S:0      hash  entry/subscriber → earlier sends of it whose end nobody
 #                            knows; there from `begin` to `settle`
-#     wait             hash  sink, or sink/address → not before, in ms since 1970
+#     wait             hash  sink, or sink/address → not before, in ms since 1970, and
+#                            for how many ms
 #     lanes            set   names of the outboxes that were ever used
 #
 #   lease:NAME       its owner; expires

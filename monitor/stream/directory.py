@@ -54,17 +54,18 @@ class Directory:
 
     async def held(self) -> dict[str, datetime]:
         """Return the sinks and ``sink/address`` that have to wait, and until when."""
-        now = (self._clock.now() - START) // MILLISECOND
-        flat = await self._door.run(HELD, ["wait"], [now])
+        now = self._clock.now()
+        flat = await self._door.run(HELD, ["wait"], [(now - START) // MILLISECOND])
         return {
-            name: START + int(until) * MILLISECOND
-            for name, until in pairs(flat).items()
+            name: now + float(left) * MILLISECOND for name, left in pairs(flat).items()
         }
 
     async def hold(self, sink: str, address: str | None, until: datetime) -> None:
         """Let a sink, or one of its addresses, wait; a restart does not forget it."""
-        until_ms = str((until - START) // MILLISECOND)
-        await self._note("wait", _place(sink, address or ""), until_ms)
+        until_ms = (until - START) // MILLISECOND
+        whole_ms = max((until - self._clock.now()) // MILLISECOND, 0)
+        place = _place(sink, address or "")
+        await self._note("wait", place, f"{until_ms} {whole_ms}")
 
     async def _note(self, key: str, *field_and_text: str) -> None:
         """Write one field of a small hash, or remove it."""
