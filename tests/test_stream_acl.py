@@ -4,7 +4,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from monitor.stream import (
     Stream,
     outbox,
 )
+from monitor.stream.backup import restore, snapshot
+from monitor.stream.doctor import survey
 from monitor.stream.door import Door
 from monitor.stream.server import find_binary
 from tests.daemons import configured, loaded, met, printed, settled, until, working
@@ -209,9 +211,9 @@ async def delivers(server: Deployed) -> None:
             entry, [delivery("town/1/1", "ann")], done=False
         )
         assert 1 == await stream.settle(entry, [dead], done=True)
-        assert {"ann", "bob", "cat"} == (
-            await stream.told("town/1", ["ann", "bob", "cat"])
-        ).keys()
+        assert await stream.release(name)
+        known = await stream.told("town/1", ["ann", "bob", "cat"])
+        assert {"ann", "cat"} <= known.keys()
         directory = stream.directory
         await directory.park("chat", "ann", "blocked")
         assert "blocked" == await directory.parked("chat", "ann")
@@ -248,6 +250,13 @@ async def operates(server: Deployed) -> None:
         async for _ in stream.follow("items", back=1):
             break
         assert all(fact.judgement == "ok" for fact in await stream.doctor())
+        await stream.database.pulse(count=False)
+        assert not [letter async for letter in stream.backlog.outboxes()]
+    async with door_of(server, "operator") as door:
+        kept = await snapshot(door)
+        await restore(door, kept, replace=True)
+        facts = await survey(door, datetime.now(UTC))
+        assert all(fact.judgement == "ok" for fact in facts)
 
 
 async def test_a_user_may_do_all_of_its_work(server: Deployed) -> None:
