@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 ARGS ?=
+KILLS ?= 100
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test cover lint type check fmt bench mutants lock schema clean deb
@@ -43,6 +44,9 @@ bench: $(VENV)/.dev ## throughput, latency, memory and start, as one table
 
 mutants: $(VENV)/.dev ## plant bugs into a copy of the program: the tests must catch each
 	@$(BIN)/python -m tests.mutants $(ARGS)
+
+chaos: $(VENV)/.dev ## kill real processes at work; KILLS=5000 SEED=1 for a long run
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 schema: $(VENV)/.run ## write config/schema.json anew
 	@$(BIN)/monitor schema > config/schema.json

@@ -128,6 +128,11 @@ class BotApi:
         """Return what stands in *chat* now, oldest first."""
         return [one.text for (at, _), one in self._current.items() if at == chat]
 
+    def forget(self, kept: int) -> None:
+        """Drop all but the newest *kept* messages: nobody edits the others any more."""
+        for key in list(self._current)[:-kept]:
+            del self._current[key]
+
     async def answer(self, request: Request) -> Answer:
         """Answer one request, after the trouble that is due."""
         trouble = self.troubles.popleft() if self.troubles else "none"

@@ -59,11 +59,14 @@ class Channel:
         for number in numbers:
             self.posts[number] = text(f"Сообщение {number}")
 
+    def when(self, number: int) -> datetime:
+        return START + timedelta(seconds=number)
+
     def block(self, number: int) -> str:
         told = json.dumps({"c": self.number, "p": number}).encode()
         view = base64.b64encode(told).decode().rstrip("=")
         kind = "service_message " if number in self.service else ""
-        when = (START + timedelta(seconds=number)).isoformat()
+        when = self.when(number).isoformat()
         return (
             f'<div class="tgme_widget_message_wrap"><div class="tgme_widget_message'
             f' {kind}js-widget_message" data-post="{self.name}/{number}"'
