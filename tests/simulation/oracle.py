@@ -1,0 +1,318 @@
+"""
+What is right: reckoned from what was published and what arrived, outside the program.
+
+It finds what is lost, told twice, out of order, invented, mangled, not corrected, and
+what the archive does not account for.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from monitor.alert import Subscriber
+from monitor.item import Delivery
+from monitor.stream import Depth, Letter
+from monitor.stream.archive import Archive
+from tests.simulation.history import Version, accepted, audience, by_post, due
+from tests.simulation.messenger import Copy, Message, Messenger, by_person
+from tests.simulation.outlets import Outlet
+from tests.simulation.posts import Post, concerns
+
+EVER: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+SOON: Final = 90.0  # seconds in which a post is told when nothing goes wrong
+SHOWN: Final = 12  # violations of a kind that are told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """
+    What the program came to when all was quiet again.
+
+    Attributes:
+        cursors: Of each source.
+        rolled_back: Redis lost some of what it had, so that versions may have been
+            counted twice.
+        closed_until: When the chat of somebody was last closed to us.
+    """
+
+    outlets: Sequence[Outlet]
+    people: Sequence[Subscriber]
+    messengers: Sequence[Messenger]
+    cursors: Mapping[str, str]
+    archive: Archive
+    letters: Sequence[Letter]
+    depths: Sequence[Depth]
+    rolled_back: bool = False
+
+
+@dataclass(slots=True)
+class Verdict:
+    """
+    What the oracle found.
+
+    Attributes:
+        figures: How many obligations there were, how many were lost, and so on.
+        violations: What must never be, in words.
+        posts: Those that they are about.
+    """
+
+    figures: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    violations: list[str] = field(default_factory=list)
+    posts: set[str] = field(default_factory=set)
+
+    def blame(self, kind: str, what: str, post: str = "") -> None:
+        """Note a violation of a *kind*."""
+        self.figures[kind] += 1
+        if self.figures[kind] <= SHOWN:
+            self.violations.append(f"{kind}: {what}")
+        if post:
+            self.posts.add(post)
+
+
+class Oracle:
+    """Judges one run by its outcome."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+        self._verdict = Verdict()
+        self._told = by_person(outcome.messengers)
+        self._settled = {
+            (one.item, one.subscriber): one for one in outcome.archive.deliveries(*EVER)
+        }
+        self._versions: dict[str, list[Version]] = {}
+        self._by_key: dict[str, Version] = {}
+        self._posts = {
+            post.key: post for outlet in outcome.outlets for post in outlet.posts
+        }
+
+    def judge(self) -> Verdict:
+        """Return what was found."""
+        for outlet in self._outcome.outlets:
+            cursor = self._outcome.cursors.get(outlet.name, "")
+            versions, _ = accepted(outlet, cursor)
+            self._versions[outlet.name] = versions
+            self._by_key |= {version.key: version for version in versions}
+        for person in self._outcome.people:
+            self._hear(person)
+        self._look_for_copies()
+        self._look_into_the_archive()
+        self._look_into_redis()
+        for messenger in self._outcome.messengers:
+            for fault in messenger.faults:
+                self._verdict.blame("rude", fault)
+        return self._verdict
+
+    # What one person heard
+
+    def _hear(self, person: Subscriber) -> None:
+        told = self._told.get(person.name, [])
+        by_name: dict[str, list[Copy]] = defaultdict(list)
+        for copy in told:
+            by_name[copy.item.post].append(copy)
+            self._look_at(copy, person)
+        messages = self._messages(person)
+        for versions in self._versions.values():
+            for post, some in by_post(versions):
+                self._look_for(person, some, by_name[post])
+                self._look_whether_corrected(person, some, messages.get(post))
+        self._look_at_the_order(person, told)
+        self._look_for_fresh(person, by_name)
+
+    def _messages(self, person: Subscriber) -> dict[str, Message]:
+        """Return the newest message to *person* about each post that we know of."""
+        newest: dict[str, Message] = {}
+        for messenger in self._outcome.messengers:
+            for chat in messenger.chats.values():
+                if chat.name != person.name:
+                    continue
+                for message in chat.messages.values():
+                    if message.copies[0].heard is None:
+                        continue  # a second one is what the program knows of
+                    before = newest.get(message.shown.post)
+                    if before is None or before.number < message.number:
+                        newest[message.shown.post] = message
+        return newest
+
+    def _look_at(self, copy: Copy, person: Subscriber) -> None:
+        """Look whether a copy says what was published, and concerns whom it reached."""
+        item, blame = copy.item, self._verdict.blame
+        post = self._posts.get(item.post)
+        if post is None:
+            blame("invented", f"{item.key} was never published", item.post)
+            return
+        said = [one for one in post.wordings if one.text == item.text]
+        if not any(one.at <= copy.at for one in said):
+            blame("mangled", f"{item.key} says {item.text!r}", item.post)
+            return
+        version = self._by_key.get(item.key)
+        if self._outcome.rolled_back and (
+            version is None or version.wording.text != item.text
+        ):
+            if not any(concerns(one, person) for one in post.wordings):
+                blame("invented", f"{item.key} for {person.name}", item.post)
+        elif version is None:
+            blame("invented", f"{item.key} was never accepted", item.post)
+        elif version.wording.text != item.text:
+            blame("mangled", f"{item.key} has another text", item.post)
+        elif not audience(version, person):
+            blame("invented", f"{item.key} does not concern {person.name}", item.post)
+
+    def _look_for(
+        self, person: Subscriber, versions: Sequence[Version], told: Sequence[Copy]
+    ) -> None:
+        """Look whether *person* heard of a post, if they had to."""
+        first, figures = due(versions, person), self._verdict.figures
+        if first is None:
+            return
+        figures["obligations"] += 1
+        if told:
+            figures["told"] += 1
+            return
+        delivery = self._settled.get((first.key, person.name))
+        if self._excused(first, person, delivery):
+            figures["excused"] += 1
+            return
+        how = f"{delivery.outcome}, {delivery.why}" if delivery else "not settled"
+        self._verdict.blame(
+            "lost", f"{first.key} for {person.name}: {how}", first.post.key
+        )
+
+    def _excused(
+        self, version: Version, person: Subscriber, delivery: Delivery | None
+    ) -> bool:
+        """Return whether nobody could have told *person* of it."""
+        if delivery is None:
+            return False
+        for messenger in self._outcome.messengers:
+            if (person.name, version.key) in messenger.refused:
+                return delivery.outcome == "dead"
+            for chat in messenger.chats.values():
+                parked = "parked" in delivery.why or "403" in delivery.why
+                if chat.name == person.name and chat.closed_until and parked:
+                    return delivery.outcome in ("dead", "suppressed")
+        return False
+
+    def _look_whether_corrected(
+        self, person: Subscriber, versions: Sequence[Version], message: Message | None
+    ) -> None:
+        """Look whether what *person* sees is what they were to see last."""
+        if message is None:
+            return
+        heard = [one for one in versions if audience(one, person)]
+        newest = next(
+            (one for one in reversed(heard) if not self._failed(one, person)), None
+        )
+        shown = message.shown
+        if newest is None or shown.text == newest.wording.text:
+            return
+        self._verdict.blame(
+            "uncorrected",
+            f"{person.name} sees {shown.key} and not {newest.key}",
+            newest.post.key,
+        )
+
+    def _failed(self, version: Version, person: Subscriber) -> bool:
+        delivery = self._settled.get((version.key, person.name))
+        return self._excused(version, person, delivery)
+
+    def _look_at_the_order(self, person: Subscriber, told: Sequence[Copy]) -> None:
+        """Look whether first copies came in the order in which posts were accepted."""
+        last: dict[str, Version] = {}
+        known: set[str] = set()
+        for copy in told:
+            version = self._by_key.get(copy.item.key)
+            if not copy.live or version is None or copy.item.key in known:
+                continue
+            known.add(copy.item.key)
+            before = last.get(copy.item.source)
+            if before and before.place > version.place:
+                self._verdict.blame(
+                    "reordered",
+                    f"{person.name} heard of {version.key} after {before.key}",
+                    version.post.key,
+                )
+                continue
+            last[copy.item.source] = version
+
+    def _look_for_fresh(
+        self, person: Subscriber, told: Mapping[str, Sequence[Copy]]
+    ) -> None:
+        """Look whether what was published when all was well was told soon."""
+        for post in self._posts.values():
+            if not post.fresh or not concerns(post.now, person):
+                continue
+            began = post.wordings[0].at
+            if not any(copy.at - began <= SOON for copy in told.get(post.key, ())):
+                self._verdict.blame("late", f"{post.key} for {person.name}", post.key)
+
+    # What there is too much of
+
+    def _look_for_copies(self) -> None:
+        for messenger in self._outcome.messengers:
+            for (name, key, _), copies in messenger.copies.items():
+                excused = [c for c in copies if c.excuse or c.heard is None]
+                self._verdict.figures["unrecorded"] += len(excused)
+                if len(copies) == 1:
+                    continue
+                self._verdict.figures["duplicated"] += len(copies) - 1
+                times = ", ".join(f"{copy.at:.1f} by {copy.by}" for copy in copies)
+                post = copies[0].item.post
+                if messenger.recognises:
+                    self._verdict.blame(
+                        "twice although recognised", f"{key} to {name}: {times}", post
+                    )
+                elif len(copies) - len(excused) > 1:
+                    self._verdict.blame(
+                        "twice without need", f"{key} to {name}: {times}", post
+                    )
+
+    # What the program itself knows
+
+    def _look_into_the_archive(self) -> None:
+        archive, blame = self._outcome.archive, self._verdict.blame
+        items = {item.key: item for item in archive.items(*EVER)}
+        matches = {match.item.key: match for match in archive.matches(*EVER)}
+        notes = {
+            f"{note.source}/{note.id}/{note.version}" for note in archive.notes(*EVER)
+        }
+        for version in self._by_key.values():
+            key, post = version.key, version.post.key
+            item = items.get(key)
+            if item is None:
+                blame("not archived", key, post)
+            elif item.text != version.wording.text and not self._outcome.rolled_back:
+                blame("not archived", f"{key} as it was", post)
+            passed_on = version.matters or version.was is not None
+            if passed_on and key not in matches:
+                blame("not archived", f"the match of {key}", post)
+            if not version.matters and version.change == "new" and key not in notes:
+                blame("not archived", f"why {key} does not matter", post)
+            for person in self._outcome.people:
+                settled = (key, person.name) in self._settled
+                if audience(version, person) and not settled:
+                    blame("unsettled", f"{key} for {person.name}", post)
+        for depth in self._outcome.depths:
+            if depth.pending or depth.lag:
+                blame("left lying", str(depth))
+
+    def _look_into_redis(self) -> None:
+        """Look whether what is dead had to be."""
+        for letter in self._outcome.letters:
+            if not self._deserved(letter):
+                self._verdict.blame("dead", str(letter)[:300])
+
+    def _deserved(self, letter: Letter) -> bool:
+        counts = (
+            ("400 Bad Request: can't parse", "message refused for ever"),
+            ("403 Forbidden", "chat closed"),
+        )
+        return any(text in letter.why for text, _ in counts)
+
+
+def concerned(posts: Mapping[str, Post], lines: Sequence[str]) -> Iterator[str]:
+    """Yield the lines that speak of one of these posts."""
+    for line in lines:
+        if any(post in line for post in posts):
+            yield line

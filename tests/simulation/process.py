@@ -1,0 +1,111 @@
+"""
+A process of the simulated world, and its death at any await.
+
+Whatever runs in it is known by a context variable that its tasks inherit.  When it is
+killed, all of them end at that moment; their ``finally`` blocks run, as Python has no
+other way, but nothing they call reaches the world any more.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextvars import Context, ContextVar
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = 1000  # turns of the loop within which everything of a dead process has ended
+
+
+class Life:
+    """
+    One run of a process, from its start to its end.
+
+    Attributes:
+        process: The name of the process, the same in its next life.
+        owner: By which name it holds leases and reads.
+        alive: It has not ended yet.
+        cut_until: Till then it does not reach Redis, nor is reached.
+        troubled: When it last did not get an answer from Redis.
+    """
+
+    def __init__(self, process: str, owner: str, number: int) -> None:
+        self.process, self.owner, self.number = process, owner, number
+        self.alive = True
+        self.cut_until = 0.0
+        self.troubled = -1.0
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+
+    def __str__(self) -> str:
+        return f"{self.process}{self.number}"
+
+    def start(
+        self, main: Coroutine[Any, Any, T], context: Context
+    ) -> "asyncio.Task[T]":
+        """Run *main* and all that it begins as a part of this life."""
+        own = context.copy()
+        own.run(_life.set, self)
+        return asyncio.get_running_loop().create_task(main, context=own)
+
+    def check(self) -> None:
+        """
+        Let nothing that is dead go on.
+
+        Raises:
+            CancelledError: It is dead.
+        """
+        if not self.alive:
+            raise asyncio.CancelledError
+
+    def end(self) -> None:
+        """Be dead from now on: everything that runs ends, and reaches nothing."""
+        self.alive = False
+        self._end(PATIENCE)
+
+    def own(self, task: "asyncio.Task[Any]") -> None:
+        """Let *task* end with us."""
+        self._tasks[task] = None
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        del self._tasks[task]
+        if not self.alive and not task.cancelled():
+            task.exception()  # nobody will ask a dead process for it
+
+    def _end(self, patience: int) -> None:
+        if patience == 0:
+            raise RuntimeError(f"{self} cannot be killed: {[*self._tasks]}")
+        for task in [*self._tasks]:
+            task.cancel()
+        if self._tasks:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._end, patience - 1, context=Context())
+
+
+_life: ContextVar[Life] = ContextVar("life")
+
+
+def here() -> Life:
+    """Return the life that this code is a part of."""
+    return _life.get()
+
+
+def known() -> Life | None:
+    """Return the life that this code is a part of, if it is one's at all."""
+    return _life.get(None)
+
+
+def own_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Let every task that begins on *loop* belong to the life that began it."""
+    loop.set_task_factory(_made)
+
+
+def _made(
+    loop: asyncio.AbstractEventLoop,
+    main: Any,
+    context: Context | None = None,
+) -> "asyncio.Task[Any]":
+    task = asyncio.Task(main, loop=loop, context=context)
+    life = known() if context is None else context.get(_life)
+    if life is not None:
+        life.own(task)
+    return task
