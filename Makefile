@@ -9,7 +9,7 @@ ARGS ?=
 KILLS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test cover lint type check fmt bench mutants lock schema clean deb
+.PHONY: help setup demo run test cover lint type check fmt bench chaos mutants lock schema clean deb
 
 help: ## what each word does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
