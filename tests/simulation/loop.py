@@ -16,7 +16,7 @@ Ts = TypeVarTuple("Ts")
 
 START: Final = datetime(2023, 5, 22, 6, 0, tzinfo=UTC)
 RESOLUTION = 1e-9  # seconds: what is due so soon is due now
-PATIENCE = 250_000  # turns of the loop within one moment; half a second of real time
+PATIENCE = 100_000  # turns of the loop within one moment; some 0.2 s of real time
 
 
 class Stuck(RuntimeError):

@@ -334,11 +334,13 @@ class Store:
         """Run a command for the script that runs."""
         if not args:
             raise Refused(NO_COMMAND)
-        name = args[0].upper()
-        if name == b"PING":
-            return self._ping(args)
-        command = COMMANDS.get(name) or command_of(args)
-        if not command.fits(len(args)):
+        command = COMMANDS.get(args[0])
+        if command is None:
+            if args[0].upper() == b"PING":
+                return self._ping(args)
+            command = command_of(args)
+        arity = command.arity
+        if len(args) != arity and (arity > 0 or len(args) < -arity):
             raise Refused("ERR Wrong number of args calling command from script")
         if command.writes:
             self._permit_script(command)
@@ -448,7 +450,7 @@ class Store:
 
 def _encoded(part: Argument) -> bytes:
     """Return an argument as the client packs it."""
-    if isinstance(part, str):
+    if type(part) is str:
         return part.encode()
     if type(part) in (int, float):
         return str(part).encode()

@@ -150,7 +150,7 @@ def _inner(answer: Any) -> Any:
 
 def refusal(error: RedisError) -> tuple[str, str, str]:
     """Return an error in a form that can be compared."""
-    text = WORDING.sub("", str(error)).lower()
+    text = WORDING.sub("", str(error)).replace("'", "").lower()
     code = getattr(error, "status_code", None) or str(error).split(" ", 1)[0]
     return type(error).__name__, text, code
 
