@@ -28,7 +28,7 @@ from tests.simulation.streams import (
 LIMIT = 100 * NODE_ENTRIES  # entries that a trim of whole nodes removes at most
 
 UNBALANCED: Final = (
-    "ERR Unbalanced '{}' list of streams: for each stream key an ID or '$' must be "
+    "ERR Unbalanced '{}' list of streams: for each stream key an ID or '{}' must be "
     "specified."
 )
 NEWER: Final = (
@@ -344,10 +344,11 @@ def reading(args: Args, at: int, group: bytes, owner: bytes) -> Read:
             case b"STREAMS":
                 rest = args[at + 1 :]
                 half = len(rest) // 2
+                if len(rest) % 2:
+                    sign = ">" if group else "$"
+                    raise Refused(UNBALANCED.format(args[0].decode().lower(), sign))
                 if not half:
                     raise Refused(SYNTAX)
-                if len(rest) % 2:
-                    raise Refused(UNBALANCED.format(args[0].decode().lower()))
                 count = count if count is not None and count > 0 else None
                 return Read(group, owner, count, block, rest[:half], rest[half:])
             case b"NOACK" | b"CLAIM":
