@@ -26,6 +26,7 @@ FUTURE: Final = "90000000000000"  # ms: the year 4822
 # Versions differ in these words, and name a script that failed or do not.
 WORDING: Final = re.compile(
     r" Redis| redis lib|Lua redis lib | Please use EVAL\.| script: (\w{40}, )?on .*$"
+    r"|(?<=Unbalanced ).*$"
 )
 TOLD: Final = frozenset({"role", "maxmemory_policy", "maxmemory"})
 PERIOD = 10_000  # milliseconds
