@@ -59,12 +59,14 @@ class Waiting:
         items: Keys of items that nobody has judged yet.
         matches: Keys of matches of which nobody has decided whom they go to.
         sends: By key of a match, those to whom it is to be sent.
+        among: How many those matches concern, by their keys.
         since: What was seen later than this may be on its way to the streams.
     """
 
     items: Collection[str] = frozenset()
     matches: Collection[str] = frozenset()
     sends: Mapping[str, Collection[str]] = field(default_factory=dict)
+    among: Mapping[str, int] = field(default_factory=dict)
     since: datetime | None = None
 
     def may_have(self, match: str, seen: datetime) -> bool:
@@ -281,7 +283,8 @@ def _endings(
     yield from own.values()
     left = [name for name in waiting.sends.get(match, ()) if name not in own]
     yield from ((WAITING, "") for _ in left)
-    missing = max(books.among.get(match, 0) - len(own) - len(left), 0)
+    among = max(books.among.get(match, 0), waiting.among.get(match, 0))
+    missing = max(among - len(own) - len(left), 0)
     what, why = seen.verdicts.get(key, ("", ""))
     if what == "unconcerned":
         yield NOBODY, ""

@@ -27,6 +27,7 @@ from monitor.health import Health
 from monitor.house import House
 from monitor.intake import Intake
 from monitor.loss import Memory
+from monitor.reconcile import Reconciler
 from monitor.stream import Stream
 from monitor.systemd import notify, watchdog_interval
 from monitor.waiting import unless
@@ -39,6 +40,7 @@ ROLES = ("collect", "filter", "alert", "deliver", "archive")
 LIFE = 15.0  # seconds between two looks at our own health where no watchdog asks
 DAILY = CronTrigger(hour=0, minute=10, timezone=UTC)
 MINUTELY = CronTrigger(second=30, timezone=UTC)
+TEN_MINUTELY = CronTrigger(minute="*/10", second=45, timezone=UTC)
 SETTLED_IN = timedelta(minutes=1)  # then house is kept, whenever it was kept last
 ASIDE = ("state", "redis", "sinks", "allow", "pace")  # taken up by a restart only
 
@@ -124,6 +126,7 @@ class Daemon:
         """Open the archive, and do by the calendar what it and the stream need."""
         house = House(self._settings.state / "archive", stream, self._clock)
         stack.callback(house.close)
+        reconciler = Reconciler(house, stream, self._clock, lambda: self._settings)
 
         async def keep() -> None:
             await house.keep(self._settings.origins)
@@ -134,6 +137,7 @@ class Daemon:
         soon = self._clock.now() + SETTLED_IN
         calendar.add_job(keep, DAILY, next_run_time=soon)
         calendar.add_job(house.trim, MINUTELY)
+        calendar.add_job(reconciler.turn, TEN_MINUTELY)
         calendar.start()
         stack.callback(calendar.shutdown, wait=False)
         return house

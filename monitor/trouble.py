@@ -16,7 +16,7 @@ import msgspec
 from monitor import log
 from monitor.clock import Clock
 from monitor.errors import Transient, Unavailable
-from monitor.item import OURSELVES, Item, Match, Reading, Severity
+from monitor.item import OURSELVES, Change, Item, Match, Reading, Severity
 from monitor.secret import redact
 from monitor.stream import Stream
 
@@ -75,7 +75,7 @@ class Troubles(msgspec.Struct, frozen=True, omit_defaults=True):
             _post(_id(key, one), now, one.text, now) for key, one in raised.items()
         ]
         items += [
-            _post(_id(key, one), one.since, _ended(one, now), now)
+            _post(_id(key, one), one.since, _ended(one, now), now, "edited")
             for key, one in over.items()
         ]
         return items, left | raised
@@ -109,9 +109,11 @@ class Teller:
         current: Mapping[str, str],
         once: Mapping[str, str] | None = None,
         kept: str | None = None,
-    ) -> None:
+    ) -> list[Item]:
         """
         Tell of what is new among the *current* troubles, and of what is over.
+
+        Returns the posts that tell of it; those of what is over are edited ones.
 
         Args:
             once: What has happened, and has no end that could be told.
@@ -123,7 +125,7 @@ class Teller:
         keys = {f"{self._part}:{key}": text for key, text in current.items()}
         happened = {f"{self._part}:{key}": text for key, text in (once or {}).items()}
         if not happened and kept is None and self._is_known(keys):
-            return
+            return []
         now = self._clock.now()
         before = _read(await self._stream.cursor(self._source))
         items, left = before.compared(keys, happened, now)
@@ -132,6 +134,7 @@ class Teller:
             after = msgspec.json.encode(Troubles(left, kept)).decode()
             await self._stream.accept(self._source, items, after)
         self._open, self._looked = frozenset(left), self._clock.monotonic()
+        return items
 
     def _is_known(self, current: Mapping[str, str]) -> bool:
         age = self._clock.monotonic() - self._looked
@@ -192,9 +195,16 @@ def _id(key: str, trouble: Trouble) -> str:
     return f"{key}@{trouble.since:%Y-%m-%dT%H:%M:%S.%f}"
 
 
-def _post(id_: str, published: datetime, text: str, now: datetime) -> Item:
+def _post(
+    id_: str, published: datetime, text: str, now: datetime, change: Change = "new"
+) -> Item:
     return Item(
-        source=OURSELVES, id=id_, published=published, seen=now, text=redact(text)
+        source=OURSELVES,
+        id=id_,
+        change=change,
+        published=published,
+        seen=now,
+        text=redact(text),
     )
 
 

@@ -40,6 +40,7 @@ COMMANDS = {
     "subscribers": "The people and desks who are told.",
     "tail": "Follow what is collected, what matters, and who was told.",
     "replay": "Run the past through the rules once more; nobody is told.",
+    "account": "What was seen and what became of it, and whether it adds up.",
     "dead": "What could not be worked on or delivered, and why.",
     "backup": "Keep all progress of this instant in a file.",
     "restore": "Put back what a backup has kept, and look whether it stands.",

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from monitor.alert import Sink, Subscriber
 from monitor.collect import Source
+from monitor.collect.telegram_web import Telegram
 from monitor.config import bonds, parts
 from monitor.config.document import Problem
 from monitor.config.files import Files
@@ -66,6 +67,12 @@ class Settings:
     def origins(self) -> Mapping[str, Origin]:
         """What is known of each source, by its name."""
         return {source.origin.source: source.origin for source in self.sources}
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """The sources that number all they publish, so that a gap can be told."""
+        mine = (one for one in self.sources if isinstance(one, Telegram))
+        return frozenset(one.origin.source for one in mine)
 
     @property
     def names(self) -> Mapping[str, str]:

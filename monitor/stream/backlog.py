@@ -53,9 +53,11 @@ class Backlog:
 
     async def holds(self, owner: str, *leases: str) -> bool:
         """Whether all these leases are the *owner*'s now."""
-        keys = [self._door.key(f"lease:{name}") for name in leases]
-        holders = await self._door.call("MGET", *keys)
-        return all(holder == owner.encode() for holder in holders)
+        for name in leases:
+            holder = await self._door.call("GET", self._door.key(f"lease:{name}"))
+            if holder != owner.encode():
+                return False
+        return True
 
     async def _state(self, queue: Queue[Any], group: str) -> tuple[int, bytes]:
         """Return how many entries a group has taken, and where new ones begin."""
