@@ -10,6 +10,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+# The usual monotonic clock stands still while a machine sleeps: a lease would seem to
+# be ours for hours after it ended, and what is hours old would seem to be news.
+UPTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class Clock(Protocol):
     """What time it is, and how to wait."""
@@ -32,8 +36,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return the seconds of the system's monotonic clock."""
-        return time.monotonic()
+        """Return the seconds since the machine started, asleep or not."""
+        return time.clock_gettime(UPTIME)
 
     async def sleep(self, duration: timedelta) -> None:
         """Wait for *duration* of real time."""
