@@ -26,6 +26,10 @@ class Addresses:
         self._rest: dict[str, float] = {}  # and until when they are left alone
         self._moves: dict[str, str] = {}  # addresses, and what they are called now
 
+    def known(self, address: str) -> str:
+        """Return what *address* is called, as far as that was ever asked."""
+        return self._moves.get(address, address)
+
     async def current(self, address: str) -> str:
         """Return what *address* is called now."""
         if address not in self._moves:
@@ -71,9 +75,12 @@ class Addresses:
                 await self._stream.directory.hold(self._sink, whom, until)
 
     def digest(self, address: str) -> str:
-        """Return what stands for an address in the ledger, which must not show it."""
-        instance = self._stream.owner.partition("-")[0]  # the host may be renamed
-        key = instance.encode()[:64]
+        """
+        Return what stands for an address in the ledger, which must not show it.
+
+        All who deliver from one database come to the same.
+        """
+        key = self._stream.epoch.encode()[:64]
         return blake2b(address.encode(), key=key, digest_size=6).hexdigest()
 
     def try_again(self) -> None:

@@ -9,6 +9,7 @@ first warnings out as soon as the service allows.
 """
 
 from collections import OrderedDict, deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from monitor.alert.sink import Pace
@@ -60,9 +61,7 @@ class Pacer:
         It is not a promise: what is sent to others meanwhile may put it off.
         """
         recipient = self._recipient(to)
-        moments = [now, self._held_all, self._held.get(recipient, now)]
-        if self._count and len(self._overall) >= self._count:
-            moments.append(self._overall[-self._count] + self._second)
+        moments = [self.open_at(now), self._held.get(recipient, now)]
         if recent := self._recent.get(recipient):
             moments.append(recent.ready)
             window = self._pace.per_group
@@ -70,6 +69,17 @@ class Pacer:
                 moments.append(recent.sent[-window.count] + self._span)
         latest = max(moments)
         return latest if latest - now > INSTANT else now
+
+    def open_at(self, now: float) -> float:
+        """Return the same for whoever was never sent to: by the sink's own limits."""
+        latest = max(now, self._held_all)
+        if self._count and len(self._overall) >= self._count:
+            latest = max(latest, self._overall[-self._count] + self._second)
+        return latest if latest - now > INSTANT else now
+
+    def is_held(self, now: float) -> bool:
+        """Return whether the sink has asked everybody to wait."""
+        return self._held_all - now > INSTANT
 
     def took(self, to: str, now: float) -> None:
         """Count a message that is sent to *to* now."""
@@ -84,6 +94,16 @@ class Pacer:
             recent.ready, recent.last = now + self._gap, now
             self._count_in_window(recipient, recent, now)
         self._forget(now)
+
+    def give_back(self, to: str, at: float) -> None:
+        """Do not count what was counted *at* that moment: nothing was sent."""
+        with suppress(ValueError):
+            self._overall.remove(at)
+        recent = self._recent.get(self._recipient(to))
+        if recent and recent.last == at:
+            recent.ready = at
+            if recent.sent and recent.sent[-1] == at:
+                recent.sent.pop()
 
     def hold(self, to: str | None, until: float) -> None:
         """Send nothing to *to*, or to nobody if that is None, before *until*."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from monitor.item import SEVERITIES, Delivery, Envelope
 
-Action = Literal["send", "edit", "ring", "suppress", "done"]
+Action = Literal["send", "correct", "edit", "ring", "suppress", "done"]
 ALARMING = ("danger", "alarm", "impact", "casualties")
 AND = "\n"  # between the ids of messages that tell of one post
 
@@ -36,23 +36,26 @@ def step(envelope: Envelope, recipient: str, told: Delivery | None) -> Step:
     Return what to do for *recipient*, given what they were *told* of the post.
 
     A correction changes the message that was sent; one that warns of more is also sent
-    anew, for an edit rings nobody.  Those who never got a message are told only if the
-    new wording concerns them by itself.
+    anew, for an edit rings nobody.  Where there is no message to change, as after a
+    digest, it is a message of its own that says what it corrects.  Those who never were
+    told are told only if the new wording concerns them by itself.
     """
     item = envelope.match.item
     reached = told is not None and told.outcome in ("delivered", "edited")
     known = told is not None and int(told.item.rpartition("/")[2]) >= item.version
     if known and (reached or not envelope.again):
         return Step("done")
-    if told and told.message and reached:
-        action: Action = "ring" if _warns_of_more(envelope) else "edit"
+    if told and reached and told.message:
+        action: Action = "ring" if warns_of_more(envelope) else "edit"
         return Step(action, told.message, address=told.address)
+    if reached:
+        return Step("correct")
     if item.change == "new" or recipient in envelope.newly or envelope.again:
         return Step("send")
     return Step("suppress", why="was not told of the post before")
 
 
-def _warns_of_more(envelope: Envelope) -> bool:
+def warns_of_more(envelope: Envelope) -> bool:
     """Return whether a correction is worse news than what it corrects."""
     now, was = envelope.match, envelope.was
     if was is None or not now.rules or now.item.change == "deleted":

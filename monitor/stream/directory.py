@@ -5,6 +5,7 @@ from datetime import datetime
 from monitor.clock import Clock
 from monitor.stream.door import Door, Script
 from monitor.stream.notes import MILLISECOND, START, pairs
+from monitor.stream.queues import sending
 
 NOTE, HELD = Script("note"), Script("held")
 
@@ -66,6 +67,17 @@ class Directory:
         whole_ms = max((until - self._clock.now()) // MILLISECOND, 0)
         place = _place(sink, address or "")
         await self._note("wait", place, f"{until_ms} {whole_ms}")
+
+    async def sealed(self, queue: str, subscriber: str) -> str:
+        """Return what `seal` noted; empty if there is nothing."""
+        key, field = self._door.key(sending(queue)), f"digest/{subscriber}"
+        found: bytes | None = await self._door.call("HGET", key, field)
+        return found.decode() if found else ""
+
+    async def seal(self, queue: str, subscriber: str, what: str) -> None:
+        """Note what is on its way to somebody as one message; nothing forgets it."""
+        field = f"digest/{subscriber}"
+        await self._note(sending(queue), field, *([what] if what else []))
 
     async def _note(self, key: str, *field_and_text: str) -> None:
         """Write one field of a small hash, or remove it."""
