@@ -19,8 +19,8 @@ from monitor.stream import Stream
 from monitor.waiting import unless
 
 LEASE = timedelta(seconds=30)  # a dead owner's work is taken over after it
-RENEWAL = timedelta(seconds=10)  # a lease is a write to the disk; not at every turn
-SENDING = timedelta(seconds=30)  # the longest that a message is on its way: `Web`
+LONGEST_LEASE = timedelta(seconds=55)  # and within a minute, whatever goes on
+RENEWAL = timedelta(seconds=7)  # a lease is a write to the disk; not at every turn
 STANDBY = timedelta(seconds=1)  # between two looks at a lease that another holds
 FIRST_WAIT = timedelta(milliseconds=200)
 LONGEST_WAIT = timedelta(seconds=30)  # between two tries of a stage that fails
@@ -34,6 +34,8 @@ class Lease:
     Attributes:
         name: Of what is done, such as ``"filter"``.
         ours: It was, when it was last asked for.
+        lapsed: It had run out when it was last asked for: in between it may have been
+            another instance's.
     """
 
     def __init__(
@@ -43,13 +45,15 @@ class Lease:
         Ask for it at *stream*.
 
         Args:
-            tail: How long something goes on that was begun while `held`.
+            tail: How long something goes on that was begun while `held`.  It lasts so
+                much longer, or as long as it may, and is held the shorter.
         """
         self.name = name
-        self.ours = False
+        self.ours = self.lapsed = False
         self._stream, self._clock = stream, clock
-        self._tail = tail
-        self._until = 0.0
+        self._lasts = min(LEASE + tail, LONGEST_LEASE)
+        self._held = (self._lasts - tail).total_seconds()
+        self._until = self._ends = 0.0
 
     def held(self) -> bool:
         """Return whether something may be begun: nobody else can have it by then."""
@@ -63,11 +67,13 @@ class Lease:
             Away, Unavailable: as for `Stream.take`; it ends by itself, see `held`.
         """
         asked = self._clock.monotonic()
-        if self.ours and self._until - asked > (LEASE - RENEWAL).total_seconds():
+        self.lapsed = self.ours and asked >= self._ends
+        if self.ours and self._until - asked > self._held - RENEWAL.total_seconds():
             await asyncio.sleep(0)  # the others, too, even if a turn never waits
             return True
-        self.ours = await self._stream.take(self.name, LEASE + self._tail)
-        self._until = asked + LEASE.total_seconds() if self.ours else 0.0
+        self.ours = await self._stream.take(self.name, self._lasts)
+        self._until = asked + self._held if self.ours else 0.0
+        self._ends = asked + self._lasts.total_seconds()
         return self.ours
 
     async def release(self) -> None:
@@ -91,13 +97,15 @@ class Stage:
         lease: Who holds it, makes the turns.
         begin: Called before a turn if anything may have been left half done, be it by
             another instance or by our own turn before, which failed.
-        lose: Called when another instance has taken over.
+        lose: Called when another instance has taken over, or may have.
+        end: Called at the very end, while the lease is still ours.
     """
 
     turn: Callable[[], Awaitable[object]]
     lease: Lease
     begin: Callable[[], object] = lambda: None
     lose: Callable[[], Awaitable[object]] = _nothing
+    end: Callable[[], Awaitable[object]] = _nothing
 
 
 class Stages:
@@ -131,6 +139,7 @@ class Stages:
             if failures:
                 wait = FIRST_WAIT * 2 ** min(failures - 1, 16)
                 await self._nap(min(wait, longest))
+        await stage.end()  # what is on its way would be sent by the next owner, too
         with suppress(Transient, Unavailable):  # then it ends by itself
             await stage.lease.release()
         self._health.forget(name)
@@ -140,7 +149,9 @@ class Stages:
         lease, had = stage.lease, stage.lease.ours
         if await lease.keep():
             self._tell_ours(lease.name)
-            if anew or not had:
+            if lease.lapsed:
+                await stage.lose()
+            if anew or not had or lease.lapsed:
                 stage.begin()
             await stage.turn()
             return

@@ -18,13 +18,13 @@ from monitor import log, pipeline
 from monitor.alert.policy import Subscribers
 from monitor.clock import Clock
 from monitor.config import Settings
-from monitor.deliver import Courier, Lane
+from monitor.deliver import SENDING, Courier, Lane
 from monitor.errors import Transient
 from monitor.health import Health
 from monitor.house import House
 from monitor.item import Item, Match, Origin
 from monitor.poll import Marks, Poller, always
-from monitor.stage import SENDING, Lease, Stage, Stages
+from monitor.stage import Lease, Stage, Stages
 from monitor.stream import ITEMS, MATCHES, QUEUES, Entry, Reader, Stream, outbox
 from monitor.stream.dayfile import Damaged
 from monitor.waiting import unless, within
@@ -159,11 +159,13 @@ class Work:
             reader = self._stream.reader(outbox(sink.name), "deliver")
             name = f"deliver:{sink.name}"
             lease = Lease(name, self._stream, self._clock, tail=SENDING)
-            lane = Lane(partial(self._next, reader), lease.held)
+            lane = Lane(partial(self._next, reader), name, lease.held)
             courier = Courier(sink, lane, self._stream, self._web, self._clock)
             self._introduce(courier)
             self._couriers.append(courier)
-            yield Stage(courier.turn, lease, reader.begin, courier.lose)
+            yield Stage(
+                courier.turn, lease, reader.begin, courier.lose, end=courier.stop
+            )
 
     async def _tell_of_orphans(self) -> None:
         """Tell of what waits for a sink that is no more, or has another name now."""
@@ -206,13 +208,15 @@ class Work:
 
         return Stage(turn, Lease(name, self._stream, self._clock), reader.begin)
 
-    async def _next(self, reader: Reader[T]) -> Sequence[Entry[T]]:
+    async def _next(
+        self, reader: Reader[T], count: int = PORTION
+    ) -> Sequence[Entry[T]]:
         """
         Take entries, unless the program is told to stop before there are any.
 
         If some that were taken before are gone by another hand, that is told.
         """
-        entries = await unless(self._stopping, reader.next(PORTION)) or ()
+        entries = await unless(self._stopping, reader.next(count)) or ()
         if lost := reader.lost:
             reader.lost = 0
             queue, why = reader.queue.name, "somebody removed them by hand"
