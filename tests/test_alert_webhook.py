@@ -21,7 +21,7 @@ from monitor.errors import Failure, Gone, Misconfigured, Rejected, Transient
 from monitor.item import Match, Origin, from_json
 from monitor.secret import Secret, redact
 from monitor.web import Web, encode_json
-from tests.alerts import ORIGIN, alert, deleted, edited, match
+from tests.alerts import ORIGIN, PUBLISHED, alert, deleted, edited, match
 from tests.clock import FakeClock
 from tests.config_cases import write
 from tests.loopback import Response, serve
@@ -52,7 +52,8 @@ async def test_a_receiver_verifies_it_and_reads_it(
     web: Web, receiver: Receiver
 ) -> None:
     """An event of CloudEvents says what the alert says, signed by Standard Webhooks."""
-    told = replace(alert("Работает ПВО", topics=("uav",)), key=KEY)
+    seen = PUBLISHED + timedelta(seconds=20)
+    told = replace(alert("Работает ПВО", topics=("uav",), seen=seen), key=KEY)
 
     async with receiving(receiver) as server:
         message = await hook().send(told, f"{server.url}/desk", web)
@@ -66,7 +67,7 @@ async def test_a_receiver_verifies_it_and_reads_it(
         "source": "/sources/belgorod-governor",
         "type": "monitor.alert.new",
         "subject": "belgorod-governor/12345",
-        "time": "2023-05-24T04:35:00+00:00",
+        "time": "2023-05-24T04:35:20+00:00",
         "datacontenttype": "application/json",
     }.items() <= got.items()
     data = got["data"]
@@ -107,6 +108,7 @@ async def test_a_correction_is_an_event_of_its_own(
 
     (got,) = (event for _, event in receiver.heeded)
     assert (f"monitor.alert.{kind}", KEY) == (got["type"], got["id"])
+    assert now.match == from_json(json.dumps(got["data"]), Match)
     if now.was:
         assert was == from_json(json.dumps(got["data"]["was"]), Match)
 
@@ -199,7 +201,7 @@ async def test_a_secret_is_changed_without_a_gap(web: Web, receiver: Receiver) -
     [
         "whsec_AA==", "whsec_Zm9v", SECRET.removeprefix("whsec_"), SECRET + "!",
         "whsec_" + b64encode(bytes(65)).decode(), "whsec_кирилл", SECRET[:-3],
-        f"{SECRET} whsec_Zm9v",
+        f"{SECRET} whsec_Zm9v", f"{SECRET} whsec_!",
     ],
 )  # fmt: skip
 def test_a_secret_that_is_none_is_refused(secret: str) -> None:
@@ -258,10 +260,19 @@ async def test_where_we_may_not_go_nobody_is_reached(to: str, web: Web) -> None:
 
     assert isinstance(failure, Gone)
     assert "webhook: " in str(failure)
+    assert failure.everywhere == (not to)
     if to:
-        assert not failure.everywhere
         assert to not in str(failure)
         assert "10.1.2.3" not in str(failure)
+
+
+async def test_an_address_of_all_that_is_none_is_told(web: Web) -> None:
+    """It stands in the configuration, so its host may be named, and nobody is told."""
+    failure = await failed(hook(url="http://10.1.2.3/hook"), "", web)
+
+    assert isinstance(failure, Gone)
+    assert failure.everywhere
+    assert "webhook: 10.1.2.3: " in str(failure)
 
 
 async def test_no_answer_names_nobody(web: Web) -> None:
@@ -270,7 +281,7 @@ async def test_no_answer_names_nobody(web: Web) -> None:
 
     assert "webhook: connection refused" == str(failure)
     assert isinstance(failure, Transient)
-    assert not failure.everywhere
+    assert (False, False) == (failure.everywhere, failure.unsure)
 
 
 async def test_a_hanging_receiver_is_given_up(web: Web) -> None:
@@ -285,18 +296,24 @@ async def test_a_hanging_receiver_is_given_up(web: Web) -> None:
 
     assert isinstance(failure, Transient)
     assert "no whole answer" in str(failure)
+    assert failure.unsure
 
 
-async def test_who_is_checked_gets_no_alert(web: Web, receiver: Receiver) -> None:
+async def test_who_is_checked_gets_no_alert(
+    clock: FakeClock, web: Web, receiver: Receiver
+) -> None:
     """`check` posts a signed event that cannot be taken for news, each time anew."""
     async with receiving(receiver) as server:
-        said = [await hook(url=server.url).check(web), await hook().check(web)]
+        said = [await hook(url=server.url).check(web)]
+        clock.advance(timedelta(seconds=1))
+        said += [await hook(url=server.url).check(web), await hook().check(web)]
         with pytest.raises(Gone):
             await hook(OLD, url=server.url).check(web)
 
-    assert ["signed event" in said[0], "their own" in said[1]] == [True, True]
-    (got,) = (event for _, event in receiver.heeded)
-    assert ("monitor.check", None) == (got["type"], got.get("data"))
+    assert ["signed event" in one for one in said] == [True, True, False]
+    assert [("monitor.check", None)] * 2 == [
+        (got["type"], got.get("data")) for _, got in receiver.heeded
+    ]
     assert 1 == receiver.forged
 
 
