@@ -132,6 +132,7 @@ async def _steps(url: str, line: Line, batch: int) -> AsyncIterator[tuple[str, B
         yield "settle", await way.settle()
         yield "read, send nothing, settle", await way.deliver()
         yield "read, judge nothing, acknowledge", await way.judge()
+        yield "accept, two sources at a time", await way.accept_two()
     line.ask("FLUSHALL")
 
 
@@ -147,6 +148,21 @@ class Way:
         start = self._now()
         for some in self._portions(items):
             await self._stream.accept("bench", some, some[-1].id)
+        return Beside(len(items), self._since(start), limit)
+
+    async def accept_two(self) -> Beside:
+        """Accept items of two sources, each at its own pace, as there are many."""
+        items = texts(COUNT)
+        limit = self._added("plain:more", items)
+
+        async def accept(source: str, items: Sequence[Item]) -> None:
+            for some in self._portions(items):
+                await self._stream.accept(source, some, some[-1].id)
+
+        start = self._now()
+        await asyncio.gather(
+            accept("one", items[: COUNT // 2]), accept("two", items[COUNT // 2 :])
+        )
         return Beside(len(items), self._since(start), limit)
 
     async def publish(self) -> Beside:
