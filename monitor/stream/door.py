@@ -34,6 +34,7 @@ Argument = bytes | str | int | float
 
 PATIENCE = 10.0  # seconds for an answer; a slow disk holds one back for a few
 CONNECTING = 5.0  # seconds
+CROWD = 90  # commands at a time; redis-py's pool has 100 connections, and refuses more
 
 # What passes by itself, or once an operator has made room: intake waits meanwhile.
 PASSING: Final = frozenset({
@@ -88,20 +89,22 @@ class Line:
             Misconfigured: It is no address of a Redis server.
         """
         self._pool: ConnectionPool = ConnectionPool(**_options(url))
+        self._turns = asyncio.Semaphore(CROWD)
 
     async def exchange(self, command: Sequence[Argument]) -> Any:
         """Send one command, and return the plain answer; see `Wire`."""
         # redis-py packs in Python here; hiredis does so nine times cheaper.  Its types
         # say a tuple of one.
         packed = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
-        # In redis-py this is behind a decorator without types.
-        connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-        try:
-            await connection.send_packed_command(packed, check_health=False)
-            return await connection.read_response()
-        finally:
-            # One that was broken off in between was closed by redis-py.
-            await self._pool.release(connection)
+        async with self._turns:
+            # In redis-py this is behind a decorator without types.
+            connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+            try:
+                await connection.send_packed_command(packed, check_health=False)
+                return await connection.read_response()
+            finally:
+                # One that was broken off in between was closed by redis-py.
+                await self._pool.release(connection)
 
     async def aclose(self) -> None:
         """Close every connection."""
