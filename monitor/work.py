@@ -18,7 +18,7 @@ from monitor import log, pipeline
 from monitor.alert.policy import Subscribers
 from monitor.clock import Clock
 from monitor.config import Settings
-from monitor.deliver import SENDING, Courier, Lane
+from monitor.deliver import SENDING, STALE_AFTER, Courier, Lane
 from monitor.errors import Transient
 from monitor.health import Health
 from monitor.house import House
@@ -225,8 +225,10 @@ class Work:
 
     def _introduce(self, courier: Courier) -> None:
         """Let *courier* know whom it carries to, and what of."""
-        settings = self._settings
-        courier.know(settings.subscribers, self._origins, settings.names)
+        settings, sink = self._settings, courier.sink.name
+        stale_after = settings.stale_after.get(sink, STALE_AFTER)
+        people, origins, names = settings.subscribers, self._origins, settings.names
+        courier.know(people, origins, names, stale_after)
 
 
 def _people(settings: Settings) -> Subscribers:

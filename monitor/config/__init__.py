@@ -12,7 +12,7 @@ place, or working parts that need no further checking.
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Settings:
         allow: Networks that may be dialled although they are not public.
         pace: The least time between two requests to one host.
         operators: Names of the subscribers who are told of the program itself.
+        stale_after: By sink, when something is no news any more; of those that say so.
         warnings: What is allowed, but may not be what was meant.
     """
 
@@ -54,6 +55,7 @@ class Settings:
     pace: timedelta = timedelta(seconds=1)
     sources: tuple[Source, ...] = ()
     sinks: tuple[Sink, ...] = ()
+    stale_after: Mapping[str, timedelta] = field(default_factory=dict)
     subscribers: tuple[Subscriber, ...] = ()
     operators: tuple[str, ...] = ()
     filter: Filter
@@ -136,6 +138,7 @@ def _load(file: Path, today: date) -> Settings:
         pace=root.web.pace,
         sources=sources,
         sinks=sinks,
+        stale_after=parts.stale_after(files),
         subscribers=files.values("subscribers"),
         operators=tuple(root.operators),
         filter=reader,

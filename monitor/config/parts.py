@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from monitor.alert import SINKS, Sink
@@ -68,6 +68,12 @@ def sinks(files: Files, secrets: Secrets) -> tuple[Sink, ...]:
         if entry.value is not None
     )
     return tuple(sink for sink in made if sink is not None)
+
+
+def stale_after(files: Files) -> dict[str, timedelta]:
+    """Return after how long something is no news any more, by the sinks that say so."""
+    blocks = (entry.value for entry in files.entries["sinks"])
+    return {one.name: one.stale_after for one in blocks if one and one.stale_after}
 
 
 def judging(files: Files) -> Filter | None:

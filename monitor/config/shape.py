@@ -160,9 +160,12 @@ class SinkBlock(Block):
 
     Attributes:
         name: Unique; what subscribers call it by.
+        stale_after: What waits for longer, as while the sink is not there, is told in
+            one message, and not as news; 1h by default.
     """
 
     name: Name
+    stale_after: Duration | None = None
 
 
 class WebBlock(Block):

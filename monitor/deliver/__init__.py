@@ -15,7 +15,7 @@ the reason; what has become old meanwhile is told together.  Nothing is forgotte
     bearer    what follows from what came of it
 """
 
-from monitor.deliver.courier import Courier
+from monitor.deliver.courier import STALE_AFTER, Courier
 from monitor.deliver.errand import SENDING, Lane
 
-__all__ = ["SENDING", "Courier", "Lane"]
+__all__ = ["SENDING", "STALE_AFTER", "Courier", "Lane"]
