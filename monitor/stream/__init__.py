@@ -29,7 +29,9 @@
 #     parked           hash  sink, or sink/subscriber → why nothing is sent there
 #     moved            hash  sink/address → the address it has now
 #     sending:S:0      hash  entry/subscriber → earlier sends of it whose end nobody
-#                            knows; there from `begin` to `settle`
+#                            knows; there from `begin` to `settle`; and
+#                            "digest"/subscriber → key and entries of a message, if
+#                            one of many entries is on its way
 #     wait             hash  sink, or sink/address → not before, in ms since 1970, and
 #                            for how many ms
 #     lanes            set   names of the outboxes that were ever used
