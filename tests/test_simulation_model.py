@@ -18,7 +18,7 @@ from tests.simulation.model.sides import Model, refusal
 from tests.simulation.model.work import JOBS
 from tests.simulation.wire import StoreWire
 
-SEEDS = 150  # of commands; each is said some 180
+SEEDS = 120  # of commands; each is said some 190
 SHIFTS = 16  # of work; each hears some 280
 
 REFUSALS = {"ERR", "NOGROUP", "BUSYGROUP", "WRONGTYPE", "OOM", "READONLY"}
@@ -101,6 +101,19 @@ async def _parted(pair: Pair, seed: int) -> str:
     except Parted as difference:
         return str(difference)
     return ""
+
+
+async def test_a_trim_ends_after_ten_thousand(a_rig: Rig) -> None:
+    """What goes by whole nodes goes in portions, unless another limit is given."""
+    grown = "for n = 1, 25000 do redis.call('XADD', 's1', '1-*', '1', n) end"
+    async with a_rig.town(time.time) as town:
+        trims = [("XTRIM", "s1", "MINID", "~", "1-23950") for _ in range(3)]
+        script = [("EVAL", grown, 0), *trims, ("XTRIM", "s1", "MAXLEN", "~", 0)]
+        await town.pair.hear([*script, ("XLEN", "s1")])
+
+        assert [10_000, 10_000, 3_900] == (await town.pair.model.hear(
+            [("DEL", "s1"), ("EVAL", grown, 0), *trims]
+        ))[2:]  # fmt: skip
 
 
 READ = (

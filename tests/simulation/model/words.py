@@ -9,12 +9,12 @@ from tests.simulation.model.sides import FUTURE
 Said = tuple[str, ...]
 Sayer = Callable[[Random], Said]
 
-STREAMS: Final = ("s1", "s2", "s3")  # ids of our own
-COUNTED: Final = ("a1", "a2")  # ids of the server
+STREAMS: Final = ("s1", "s2")  # ids of our own
+COUNTED: Final = ("a1",)  # ids of the server
 HASHES: Final = ("h1", "h2")
 TEXTS: Final = ("t1", "t2")
 SETS: Final = ("m1", "m2")
-KEYS: Final = (*STREAMS, *COUNTED, *HASHES, *TEXTS, *SETS, "none")
+KEYS: Final = (*STREAMS, *COUNTED, *HASHES, *TEXTS, *SETS, "copy", "none")
 GROUPS: Final = ("g1", "g2")
 OWNERS: Final = ("ann", "bob")
 NAMES: Final = ("1", "f", "was")
@@ -275,6 +275,7 @@ def key(random: Random) -> Said:
         ("DUMP", one),
         ("RESTORE", one, random.choice(("0", "-1")), "no dump", "REPLACE"),
         ("RENAME", one, two),
+        ("RENAME", random.choice((*TEXTS, *HASHES)), random.choice((*TEXTS, *SETS))),
     ])  # fmt: skip
 
 
@@ -300,8 +301,8 @@ def scripted(random: Random) -> Said:
 
 
 def copied(random: Random) -> Said:
-    one, two = random.choice(KEYS), random.choice(KEYS)
-    return "EVAL", COPY, "2", one, two if two not in COUNTED else "none"
+    one = random.choice((*STREAMS, *COUNTED, *KEYS))
+    return "EVAL", COPY, "2", one, "copy"
 
 
 def scanned(random: Random) -> Said:
@@ -335,9 +336,9 @@ until cursor == '0'
 table.sort(found)
 return found"""
 WEIGHTS: Final[dict[Sayer, int]] = {
-    xadd: 18, xreadgroup: 14, xack: 8, xclaim: 8, xpending: 8, xgroup: 6, xinfo: 6,
+    xadd: 20, xreadgroup: 14, xack: 8, xclaim: 8, xpending: 8, xgroup: 6, xinfo: 6,
     xdel: 5, xtrim: 4, xrange: 5, xread: 3, xlen: 1, string: 5, hash_: 5, set_: 3,
-    key: 5, wrong: 2, scripted: 10, copied: 1, scanned: 1, state: 1,
+    key: 9, wrong: 2, scripted: 10, copied: 2, scanned: 1, state: 1,
 }  # fmt: skip
 ENDING: Final = frozenset({"DEL", "EXPIRE", "RENAME", "RESTORE", "SET", "UNLINK"})
 ODD: Final = (copied, scanned, scripted, state, wrong)
@@ -356,9 +357,7 @@ def lines(random: Random, number: int) -> list[Said]:
         for group in GROUPS
         if random.random() < 0.8
     ]
-    burst: list[Said] = []
-    if random.random() < 0.1:
-        burst = [_bulk(random) for _ in range(random.choice((30, 110, 250)))]
+    burst = _burst(random) if random.random() < 0.2 else []
     sayers, weights = [*WEIGHTS], [*WEIGHTS.values()]
     chosen = random.choices(sayers, weights, k=number)
     said = [_onward(sayer(random), at) for at, sayer in enumerate(chosen, start=8)]
@@ -372,11 +371,22 @@ def _onward(line: Said, at: int) -> Said:
     return (*line[:2], f"{at // 3}-*", *line[3:])
 
 
-def _bulk(random: Random) -> Said:
-    """Return an entry as most are: of one field, and of some length."""
-    name = "1" if random.random() < 0.9 else "f"
-    length = random.choice((1, 5, 20, 60, 64, 130, 300))
-    return "XADD", "s1", random.choice(("1-*", "1-*", "2-*")), name, "z" * length
+def _burst(random: Random) -> list[Said]:
+    """
+    Return many entries of about one length, and how they go node by node.
+
+    What goes with ``~`` tells where nodes end, by number of entries or by bytes.
+    """
+    length = random.choice((1, 5, 20, 62, 63, 64, 65, 122, 124, 125, 126, 130, 700))
+    name = random.choice(("1", "1", "field"))
+    size = random.choice((110, 250))
+    entries: list[Said] = [
+        ("XADD", "s1", "1-*", name, "z" * length) for _ in range(size)
+    ]
+    for at in random.sample(range(size), 10):
+        entries[at] = ("XADD", "s1", "1-*", *_fields(random))
+    cuts = sorted(random.sample(range(size), 12))
+    return [*entries, *(("XTRIM", "s1", "MINID", "~", f"1-{cut}") for cut in cuts)]
 
 
 def _lasting(line: Said) -> Said:
