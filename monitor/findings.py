@@ -97,8 +97,8 @@ def orphans(depths: Iterable[Depth], outboxes: Collection[str]) -> dict[str, str
     """Return what waits in outboxes of which no sink is configured."""
     waiting = (depth for depth in depths if depth.queue.startswith("outbox:"))
     return {
-        f"outbox:{one.queue}": f"{_some(one.length, 'alert')} wait in {one.queue}, and"
-        " no sink is called so: give one this name again, and they are sent."
+        f"outbox:{one.queue}": f"{_some(one.length, 'alert')} in {one.queue} for a sink"
+        " that is configured no more: give one this name again, and all is sent."
         for one in waiting
         if one.length and one.queue not in outboxes
     }
@@ -107,9 +107,9 @@ def orphans(depths: Iterable[Depth], outboxes: Collection[str]) -> dict[str, str
 def removed(missing: Mapping[str, int], known: Mapping[str, int]) -> dict[str, str]:
     """Return what was removed from the queues since it was *known* how much is gone."""
     return {
-        f"removed:{queue}:{count}": f"{_some(count - known.get(queue, 0), 'entry')} of"
-        f" {queue} were removed by somebody else than the program, and may be lost."
-        " See who else uses this Redis; `monitor account` tells what is missing."
+        f"removed:{queue}:{count}": "Somebody else than the program removed"
+        f" {_some(count - known.get(queue, 0), 'entry')} of {queue}, and what was in it"
+        " may be lost. See who else uses this Redis, and monitor account."
         for queue, count in missing.items()
         if count > known.get(queue, 0)
     }
