@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from weakref import WeakSet
 
 HOST = "127.0.0.1"
 
@@ -111,7 +112,8 @@ class Server:
         """Answer with *handler*; `serve` starts and stops it."""
         self._handler = handler
         self._tasks: set[asyncio.Task[None]] = set()
-        self._transports: list[asyncio.WriteTransport] = []
+        # Those that were closed go: a server may run for hours.
+        self._transports: WeakSet[asyncio.WriteTransport] = WeakSet()
         self._errors: list[Exception] = []
         self.requests: list[Request] = []
         self.connections = 0
@@ -128,7 +130,7 @@ class Server:
     ) -> None:
         """Serve one connection in a task of its own."""
         self.connections += 1
-        self._transports.append(writer.transport)
+        self._transports.add(writer.transport)
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
