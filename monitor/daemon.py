@@ -30,6 +30,7 @@ from monitor.loss import Memory
 from monitor.reconcile import Reconciler
 from monitor.stream import Stream
 from monitor.systemd import notify, watchdog_interval
+from monitor.trouble import Announced
 from monitor.waiting import unless
 from monitor.web import Web
 from monitor.work import Work
@@ -80,10 +81,11 @@ class Daemon:
             web = Web(clock, allow=settings.allow, pace=settings.pace)
             stack.push_async_callback(web.aclose)
             house = self._keep_house(stack, stream) if "archive" in roles else None
-            intake = Intake(stream, settings.state, clock)
-            memory = (
-                Memory(stream, settings.state, clock) if "collect" in roles else None
-            )
+            room, memory = Intake(stream, settings.state, clock), None
+            if "collect" in roles:
+                memory = Memory(stream, settings.state, clock)
+            lost = memory.told if memory else dict
+            intake = Announced(room, stream, clock, lost)
             work = Work(
                 settings,
                 stream,

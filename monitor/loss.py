@@ -17,6 +17,7 @@ import msgspec
 
 from monitor import log
 from monitor.clock import Clock
+from monitor.item import OURSELVES
 from monitor.stream import Pulse, Stream
 
 LOOK = timedelta(seconds=2)  # between two looks at the database
@@ -28,6 +29,12 @@ OLDER = (
     "an old state of it was put back: each source is read again from there, and what "
     "was told since is told once more, as late"
 )
+
+ANOTHER = (
+    "it was flushed or replaced, or is the wrong one: each source is caught up with"
+    " since its last read, as late; what waited to be sent is gone"
+)
+OURS = f"{OURSELVES}/"  # nobody publishes there: there is nothing to catch up with
 
 T = TypeVar("T")
 
@@ -111,13 +118,25 @@ class Memory:
         loss = lost(self._known, now) if self._known else None
         if self._known and loss:
             self.loss = loss
-            self._marks = {**self._known.reads, **self._marks}
+            reads = self._known.reads.items()
+            theirs = {name: at for name, at in reads if not name.startswith(OURS)}
+            self._marks = theirs | self._marks
             self._keep_marks()
             if loss.kind == "older":
                 self._log.error("redis_is_older", why=OLDER)
         self._known = Known(now.epoch, now.count, dict(now.reads))
         with suppress(OSError):  # such as a full disk: the next look tries again
             _write(self._known_file, self._known)
+
+    def told(self) -> dict[str, str]:
+        """Return what operators are to be told of the last loss, by its own key."""
+        if self.loss is None or self._known is None:
+            return {}
+        kind, since = self.loss.kind, self.loss.since
+        what = "Redis is another one" if kind == "another" else "Redis is an older one"
+        why = ANOTHER if kind == "another" else OLDER
+        when = f"{since:%Y-%m-%dT%H:%M:%S}" if since else "never read"
+        return {f"{kind}:{self._known.epoch}:{when}": f"{what}: {why}."}
 
     def mark(self, source: str) -> datetime | None:
         """Return since when *source* is to be caught up with, if it is."""

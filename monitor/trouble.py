@@ -149,11 +149,22 @@ class Announced:
     """
 
     def __init__(
-        self, intake: Callable[[], Awaitable[str]], stream: Stream, clock: Clock
+        self,
+        intake: Callable[[], Awaitable[str]],
+        stream: Stream,
+        clock: Clock,
+        lost: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """Ask *intake*, and tell on *stream*."""
-        self._intake = intake
+        """
+        Ask *intake*, and tell on *stream*.
+
+        Args:
+            lost: Says what Redis lost, if it did, by a key of its own.
+        """
+        self._intake, self._lost = intake, lost
         self._teller = Teller("intake", stream, clock)
+        self._losses = Teller("redis", stream, clock)
+        self._told: Mapping[str, str] = {}
 
     async def __call__(self) -> str:
         """
@@ -166,6 +177,10 @@ class Announced:
         said = f"Nothing is read any more: {why}. It goes on when there is room."
         with suppress(Transient, Unavailable):  # it is asked again in a moment
             await self._teller.tell({"stopped": said} if why else {})
+            lost = self._lost()
+            if lost != self._told:
+                await self._losses.tell({}, once=lost)
+                self._told = lost
         return why
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from monitor.clock import SystemClock
 from monitor.config import Settings
 from monitor.stream import Stream
+from monitor.trouble import Teller
 from tests.botapi import BotApi, bot_api
 from tests.channel import Channel, album, text
 from tests.daemons import bots, loaded, looking, met, settled, until, working
@@ -150,3 +152,34 @@ async def test_an_account_of_a_channel_is_what_its_maker_knows(tmp_path: Path) -
     assert "nothing runs on" in later.stderr
     assert "numbers that nobody saw: 17–19 (3)" in shown.stdout
     assert "3 numbers are unexplained" in shown.stderr
+
+
+async def test_an_operator_is_told_once_and_when_it_is_over(tmp_path: Path) -> None:
+    """A trouble goes the way of all alerts; its end edits what was sent; it adds up."""
+    async with (
+        town(tmp_path) as (made, settings),
+        working(settings),
+        looking(settings.state) as stream,
+    ):
+        await met(stream, "okrug")
+        teller = Teller("intake", stream, SystemClock())
+        for _ in range(3):
+            await teller.tell({"stopped": "Nothing is read: the disk is full."})
+            await until(lambda: made.api.chat(9))
+        (first,) = made.api.chat(9)
+        await teller.tell({})
+        await until(lambda: made.api.chat(9) != [first])
+        (over,) = made.api.chat(9)
+        await settled(stream)
+        since = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M}"
+        said = await ask("account", "--from", since, "--json", "-c", made.file)
+
+    assert first.startswith("🔴 monitor: Nothing is read: the disk is full.")
+    assert over.startswith("🔵 monitor: Over since")
+    assert [9, 9] == [message.chat for message in made.api.log]
+    (ours,) = [one for one in told(said) if one["source"] == "monitor"]
+    assert ({"matched": 1}, {"delivered": 1, "edited": 1}) == (
+        ours["ids"],
+        ours["matches"],
+    )
+    assert 0 == said.exit_code

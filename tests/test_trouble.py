@@ -180,6 +180,26 @@ async def test_a_full_disk_is_told(
     assert [("Nothing is read", 1), ("Over since 06:00", 2)] == await told(door)
 
 
+async def test_a_loss_is_told_once(
+    stream: Stream, door: Door, clock: FakeClock
+) -> None:
+    """Of the same loss a restart tells nothing; of the next one it does."""
+    lost = {"older:epoch:1": "Redis is an older one."}
+
+    async def room() -> str:
+        return ""
+
+    for _ in range(3):
+        await Announced(room, stream, clock, lambda: lost)()  # after a restart
+    announced = Announced(room, stream, clock, lambda: lost)
+    await announced()
+    await announced()
+    assert [("Redis is an", 1)] == await told(door)
+    lost = {"older:epoch:2": "Redis is again older."}
+    await announced()
+    assert [("Redis is an", 1), ("Redis is again", 1)] == await told(door)
+
+
 # From there to the operators
 
 
