@@ -19,7 +19,7 @@ A crash between two lines repeats the turn, and every commit may be repeated.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -74,6 +74,10 @@ class Brought:
 
 
 LATE = timedelta(hours=1)  # not read for so long: what is found now is no news
+# What is dated so long before the last read may have shown up after it: publishers date
+# to the minute, and are late.  Where that is not so, it is told once more, as late.
+HIDDEN = timedelta(minutes=15)
+ALL = datetime.max.replace(tzinfo=UTC)  # posts without a date are dated as of now
 
 
 async def collect(  # noqa: PLR0913 - a read, and what is remembered of the one before
@@ -92,8 +96,8 @@ async def collect(  # noqa: PLR0913 - a read, and what is remembered of the one 
     reading, what was published long ago is late: it is told, but not as of now.
 
     Args:
-        mark: When it was read last, before Redis lost what it knew of that.  Since then
-            nothing is the past, and all that is found is late.
+        mark: When it was read last, before Redis lost what it knew of that.  What was
+            published since is not the past, and all that is found is late.
         known: When it was read last, as far as we remember: a mark as well if Redis
             knows nothing of the source.
 
@@ -106,7 +110,8 @@ async def collect(  # noqa: PLR0913 - a read, and what is remembered of the one 
     new = not before.cursor
     mark = mark or (known if before.read is None else None)
     paused = before.read is not None and now - before.read > LATE
-    late = now if mark else now - LATE if paused else None
+    since = mark - HIDDEN if mark else None
+    late = ALL if mark else now - LATE if paused else None
     total, gap = Accepted(), False
     async for batch in source.read(before.cursor, web):
         total += await stream.accept(
@@ -115,11 +120,11 @@ async def collect(  # noqa: PLR0913 - a read, and what is remembered of the one 
             batch.cursor,
             notes=batch.notes,
             baseline=new,
-            since=mark,
+            since=since,
             late_before=late,
         )
-        if mark and new and batch.items:  # it shows its newest, and maybe not all since
-            gap = all(item.published > mark for item in batch.items)
+        if since and new and batch.items:  # it shows its newest, maybe not all since
+            gap = all(item.published > since for item in batch.items)
         gap, new = gap or batch.gap, False
     return Brought(total, gap)
 

@@ -140,7 +140,7 @@ async def test_after_a_loss_nothing_since_is_past_and_all_is_late(
 ) -> None:
     """A Redis that forgot everything costs no post, and floods nobody."""
     mark = clock.now()
-    older = replace(post("1"), published=mark - timedelta(minutes=1))
+    older = replace(post("1"), published=mark - pipeline.HIDDEN)
     younger = replace(post("2"), published=mark + timedelta(minutes=1))
     clock.advance(timedelta(minutes=2))
     await pipeline.collect(
