@@ -16,6 +16,9 @@ TEXTS: Final = ("t1", "t2")
 SETS: Final = ("m1", "m2")
 KEYS: Final = (*STREAMS, *COUNTED, *HASHES, *TEXTS, *SETS, "copy", "none")
 GROUPS: Final = ("g1", "g2")
+# Which of them are spoken of: much is to happen to a few, or nothing meets.
+LOGS: Final = (*STREAMS, STREAMS[0], *COUNTED * 3)
+GROUPED: Final = (*GROUPS, GROUPS[0], GROUPS[0])
 OWNERS: Final = ("ann", "bob")
 NAMES: Final = ("1", "f", "was")
 BEGIN: Final[tuple[Said, ...]] = (
@@ -57,7 +60,7 @@ def _count(random: Random) -> str:
 
 def _id(random: Random, key: str) -> str:
     if key in COUNTED and random.random() < 0.8:
-        return f"{FUTURE}-{random.randrange(1, 9)}"
+        return f"{FUTURE}-{random.randrange(1, 12)}"
     if random.random() < 0.05:
         return random.choice(
             ("x", "", "1-", "-1", "1-1-1", "$", "18446744073709551616")
@@ -84,7 +87,7 @@ def _fields(random: Random) -> list[str]:
 
 def xadd(random: Random) -> Said:
     """Add an entry; now and then trim."""
-    key = _key(random, (*STREAMS, *COUNTED))
+    key = _key(random, LOGS)
     trim: list[str] = []
     if random.random() < 0.05:
         trim = _trim(random, key)
@@ -108,22 +111,22 @@ def _trim(random: Random, key: str) -> list[str]:
 
 
 def xtrim(random: Random) -> Said:
-    key = _key(random, (*STREAMS, *COUNTED))
+    key = _key(random, LOGS)
     return "XTRIM", key, *_trim(random, key)
 
 
 def xdel(random: Random) -> Said:
-    key = _key(random, (*STREAMS, *COUNTED))
+    key = _key(random, LOGS)
     ids = [_id(random, key) for _ in range(random.choice((1, 1, 2, 5)))]
     return "XDEL", key, *ids
 
 
 def xlen(random: Random) -> Said:
-    return "XLEN", _key(random, (*STREAMS, *COUNTED))
+    return "XLEN", _key(random, LOGS)
 
 
 def xrange(random: Random) -> Said:
-    key = _key(random, (*STREAMS, *COUNTED))
+    key = _key(random, LOGS)
     start, end = _bound(random, key, "-"), _bound(random, key, "+")
     count = ["COUNT", _count(random)] if random.random() < 0.5 else []
     if random.random() < 0.4:
@@ -132,24 +135,22 @@ def xrange(random: Random) -> Said:
 
 
 def xread(random: Random) -> Said:
-    keys = [_key(random, (*STREAMS, *COUNTED)) for _ in range(random.choice((1, 1, 2)))]
+    keys = [_key(random, LOGS) for _ in range(random.choice((1, 1, 2)))]
     ids = [random.choice((_id(random, key), "0", "$")) for key in keys]
     count = ["COUNT", _count(random)] if random.random() < 0.5 else []
     return "XREAD", *count, "STREAMS", *keys, *ids
 
 
 def xreadgroup(random: Random) -> Said:
-    keys = [
-        _key(random, (*STREAMS, *COUNTED)) for _ in range(random.choice((1, 1, 1, 2)))
-    ]
+    keys = [_key(random, LOGS) for _ in range(random.choice((1, 1, 1, 2)))]
     ids = [random.choice((">", ">", ">", ">", "0", _id(random, key))) for key in keys]
     count = ["COUNT", _count(random)] if random.random() < 0.7 else []
-    group, owner = random.choice(GROUPS), random.choice(OWNERS)
+    group, owner = random.choice(GROUPED), random.choice(OWNERS)
     return "XREADGROUP", "GROUP", group, owner, *count, "STREAMS", *keys, *ids
 
 
 def xgroup(random: Random) -> Said:
-    key, group = _key(random, (*STREAMS, *COUNTED)), random.choice(GROUPS)
+    key, group = _key(random, LOGS), random.choice(GROUPED)
     start = random.choice(("0", "0", "$", _id(random, key)))
     chance = random.random()
     if chance < 0.7:
@@ -164,20 +165,20 @@ def xgroup(random: Random) -> Said:
 
 
 def xinfo(random: Random) -> Said:
-    key = _key(random, (*STREAMS, *COUNTED))
+    key = _key(random, LOGS)
     action = random.choice(("GROUPS", "GROUPS", "STREAM", "CONSUMERS"))
-    group = [random.choice(GROUPS)] if action == "CONSUMERS" else []
+    group = [random.choice(GROUPED)] if action == "CONSUMERS" else []
     return "XINFO", action, key, *group
 
 
 def xack(random: Random) -> Said:
-    key = _key(random, (*STREAMS, *COUNTED))
+    key = _key(random, LOGS)
     ids = [_id(random, key) for _ in range(random.choice((1, 1, 3)))]
-    return "XACK", key, random.choice(GROUPS), *ids
+    return "XACK", key, random.choice(GROUPED), *ids
 
 
 def xpending(random: Random) -> Said:
-    key, group = _key(random, (*STREAMS, *COUNTED)), random.choice(GROUPS)
+    key, group = _key(random, LOGS), random.choice(GROUPED)
     if random.random() < 0.3:
         return "XPENDING", key, group
     idle = ["IDLE", random.choice(("0", "60000", "x"))] if random.random() < 0.4 else []
@@ -187,7 +188,7 @@ def xpending(random: Random) -> Said:
 
 
 def xclaim(random: Random) -> Said:
-    key = _key(random, (*STREAMS, *COUNTED))
+    key = _key(random, LOGS)
     options: list[str] = []
     if random.random() < 0.5:
         options += ["RETRYCOUNT", random.choice(("0", "1", "9"))]
@@ -196,7 +197,7 @@ def xclaim(random: Random) -> Said:
     options += [word for word in ("FORCE", "JUSTID") if random.random() < 0.15]
     ids = [_id(random, key) for _ in range(random.choice((1, 1, 4)))]
     idle = random.choice(("0", "0", "0", "60000"))
-    head = key, random.choice(GROUPS), random.choice(OWNERS), idle
+    head = key, random.choice(GROUPED), random.choice(OWNERS), idle
     if random.random() < 0.3:
         bare = ["JUSTID"] if random.random() < 0.3 else []
         start = random.choice(("0", "-", ids[0]))
@@ -378,13 +379,15 @@ def _burst(random: Random) -> list[Said]:
     What goes with ``~`` tells where nodes end, by number of entries or by bytes.
     """
     length = random.choice((1, 5, 20, 62, 63, 64, 65, 122, 124, 125, 126, 130, 700))
-    name = random.choice(("1", "1", "field"))
+    fields = [random.choice(("1", "1", "field")), "z" * length]
+    if random.random() < 0.3:
+        fields = ["1", random.choice(NUMBERS)] * 24
     size = random.choice((110, 250))
-    entries: list[Said] = [
-        ("XADD", "s1", "1-*", name, "z" * length) for _ in range(size)
-    ]
+    entries: list[Said] = [("XADD", "s1", "1-*", *fields) for _ in range(size)]
     for at in random.sample(range(size), 10):
         entries[at] = ("XADD", "s1", "1-*", *_fields(random))
+    for at in random.sample(range(size), 5):
+        entries.insert(at, ("XDEL", "s1", f"1-{random.randrange(at + 1)}"))
     cuts = sorted(random.sample(range(size), 12))
     return [*entries, *(("XTRIM", "s1", "MINID", "~", f"1-{cut}") for cut in cuts)]
 
