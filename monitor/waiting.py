@@ -26,8 +26,11 @@ async def unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
         return working.result() if working.done() else None
     finally:
         coming.cancel()
-        working.cancel()
-        await asyncio.gather(coming, working, return_exceptions=True)
+        if not working.done():
+            working.cancel()
+            await asyncio.wait([working])
+        if not working.cancelled():
+            working.exception()  # a cancelled caller does not ask for it
 
 
 async def within(

@@ -7,8 +7,12 @@ thread and in one order, so the same seed gives the same run.
 
 import asyncio
 import gc
+import itertools
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
 from typing import Any, Final, NoReturn, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
@@ -16,6 +20,7 @@ Ts = TypeVarTuple("Ts")
 
 START: Final = datetime(2023, 5, 22, 6, 0, tzinfo=UTC)
 RESOLUTION = 1e-9  # seconds: what is due so soon is due now
+CLOSED = "the simulation is over"
 PATIENCE = 100_000  # turns of the loop within one moment; some 0.2 s of real time
 
 
@@ -35,22 +40,66 @@ class VirtualLoop(asyncio.BaseEventLoop):
     no network, and no signal arrives.
     """
 
+    _ready: deque[asyncio.Handle]  # of `BaseEventLoop`
+    _stopping: bool
+
     def __init__(self) -> None:
         """Begin at second 0."""
         super().__init__()
         self._now = 0.0
         self._turns = 0
         self._failure: Unhandled | None = None
-        self._clock_resolution = RESOLUTION
-        self._selector = self  # whom the loop asks to wait
+        # Tuples compare faster than handles, and what is due at once comes in order.
+        self._due: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._numbers = itertools.count()
 
     def time(self) -> float:
         """Return the seconds since this loop began."""
         return self._now
 
-    def select(self, timeout: float | None) -> list[Any]:
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Call *callback* in the next turn."""
+        if self.is_closed():
+            raise RuntimeError(CLOSED)
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call *callback* after *delay* seconds."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call *callback* at a moment of this loop."""
+        if self.is_closed():
+            raise RuntimeError(CLOSED)
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heappush(self._due, (when, next(self._numbers), handle))
+        return handle
+
+    def _run_once(self) -> None:
         """
-        Let *timeout* seconds pass at once; there are never events from outside.
+        Run what is ready; if nothing is, let time pass to when something is due.
+
+        It is what `BaseEventLoop` does, without a selector, and for a third of the
+        cost: a simulated hour makes half a million turns.
 
         Raises:
             Stuck: Nothing is ready and nothing is scheduled; or too much is, and no
@@ -58,16 +107,38 @@ class VirtualLoop(asyncio.BaseEventLoop):
             Unhandled: Something failed since the last turn, and nobody looked.
         """
         self.check()
-        if timeout is None:
-            raise Stuck(f"nothing is scheduled at {self._now:.6f} s; {_waiting(self)}")
-        if timeout <= 0:
+        ready = self._ready
+        if ready or self._stopping:
             self._turns += 1
             if self._turns > PATIENCE:
                 raise Stuck(f"time stands still at {self._now:.6f} s; {_waiting(self)}")
         else:
-            self._turns = 0
-            self._now += timeout
-        return []
+            self._leap()
+        now, due = self._now + RESOLUTION, self._due
+        while due and due[0][0] < now:
+            ready.append(heappop(due)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001 - as `BaseEventLoop` does
+
+    def _leap(self) -> None:
+        """Let time pass to when something is due."""
+        due = self._due
+        while due and due[0][2].cancelled():
+            heappop(due)
+        if not due:
+            raise Stuck(f"nothing is scheduled at {self._now:.6f} s; {_waiting(self)}")
+        if due[0][0] > self._now:
+            self._now, self._turns = due[0][0], 0
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Do nothing: it is left out when its time has come."""
+
+    def close(self) -> None:
+        """End it."""
+        self._due.clear()
+        super().close()
 
     def check(self) -> None:
         """
@@ -103,9 +174,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     async def getaddrinfo(self, *args: object, **options: object) -> NoReturn:
         """Refuse: it would ask the real network."""
         raise RuntimeError(f"there is no network in a simulation: {args} {options}")
-
-    def _process_events(self, event_list: list[Any]) -> None:
-        """Do nothing: `select` has no events."""
 
     def _write_to_self(self) -> None:
         """Do nothing: nobody sleeps who would have to be woken."""
