@@ -1,10 +1,10 @@
 """
 What it takes to put one alert onto its way to a hundred thousand people.
 
-Their names are what the program gives to those who subscribe in chat: eight characters
-at random.  "Writes" are the commands in the server that may change something, whether
-called by a script or not; "bytes" are what the outbox's entries hold, and what the
-server has written to its disk.
+Their names are eight characters at random, as internal ids of subscribers are to be.
+"Writes" are the commands in the server that may change something, whether called by a
+script or not; "bytes" are what the outbox's entries hold, and what the server has
+written to its disk.
 """
 
 import asyncio
