@@ -14,6 +14,7 @@ from monitor.deliver.bearer import Bearer
 from monitor.deliver.errand import Errands, Lane, Turn
 from monitor.deliver.mailbox import BOX, Mailbox, Opened, weight
 from monitor.deliver.rounds import Rounds, Service
+from monitor.errors import Transient
 from monitor.item import Envelope, Origin
 from monitor.pipeline import set_aside
 from monitor.stream import Damaged, Entry, Stream
@@ -51,6 +52,7 @@ class Courier:
         self._room = asyncio.Event()
         self._behind = SURE  # portions until we have surely seen all that waits
         self._begun = False
+        self._estranged = False  # the stream has taken something from us
 
     def know(
         self,
@@ -82,10 +84,14 @@ class Courier:
         many entries came.
 
         Raises:
-            Transient: Redis is away; what was taken goes on being carried.
+            Transient: Redis is away, or what we know of the outbox may be wrong; what
+                was taken goes on being carried.
         """
         if not self._begun:
             await self._recall()
+        if self._estranged:
+            self._estranged = False
+            raise Transient("something was not ours to send: all is looked at anew")
         self._rounds.begin()
         self._ages.look()
         if self._is_full():
@@ -172,6 +178,7 @@ class Courier:
 
     def _close(self, opened: Opened) -> None:
         """Keep an entry no longer."""
+        self._estranged = self._estranged or opened.gone
         if self._open.pop(opened.id, None):
             self._size -= opened.size
             self._room.set()
