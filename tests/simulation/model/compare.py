@@ -25,6 +25,7 @@ class Pair:
 
     Attributes:
         answered: How often which command was said to both, and not refused.
+        found: How often it was not in vain: there was something to find or to change.
         refused: How often both answered which error, by its code.
         unknown: How often the model did not know what was said; nor was the real one
             asked then.
@@ -34,6 +35,7 @@ class Pair:
         self.real = real
         self.model = model
         self.answered: Counter[str] = Counter()
+        self.found: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.unknown = 0
 
@@ -81,6 +83,7 @@ class Pair:
         if name in CONTAINERS:
             name += f"|{line[1]!s}".upper()
         self.answered[name] += 1
+        self.found[name] += bool(answer)
 
     async def everything(self) -> list[Line]:
         """Return commands whose answers are all that there is."""

@@ -1,6 +1,6 @@
 """Commands at random, right and wrong ones, as they may be said to a server."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Final
 
@@ -11,9 +11,9 @@ Sayer = Callable[[Random], Said]
 
 STREAMS: Final = ("s1", "s2")  # ids of our own
 COUNTED: Final = ("a1",)  # ids of the server
-HASHES: Final = ("h1", "h2")
+HASHES: Final = ("h1",)
 TEXTS: Final = ("t1", "t2")
-SETS: Final = ("m1", "m2")
+SETS: Final = ("m1",)
 KEYS: Final = (*STREAMS, *COUNTED, *HASHES, *TEXTS, *SETS, "copy", "none")
 GROUPS: Final = ("g1", "g2")
 # Which of them are spoken of: much is to happen to a few, or nothing meets.
@@ -65,7 +65,7 @@ def _id(random: Random, key: str) -> str:
         return random.choice(
             ("x", "", "1-", "-1", "1-1-1", "$", "18446744073709551616")
         )
-    return f"{random.randrange(40)}-{random.randrange(3)}"
+    return f"{random.randrange(12)}-{random.choice((0, 0, 0, 1))}"
 
 
 def _bound(random: Random, key: str, end: str) -> str:
@@ -105,7 +105,7 @@ def xadd(random: Random) -> Said:
 def _trim(random: Random, key: str) -> list[str]:
     kind = random.choice(("MINID", "MINID", "MAXLEN"))
     how = random.choice((["~"], ["~"], ["="], []))
-    most = _id(random, key) if kind == "MINID" else _count(random)
+    most = _id(random, key) if kind == "MINID" else random.choice(("5", "20", "0", "x"))
     limit = ["LIMIT", _count(random)] if random.random() < 0.1 else []
     return [kind, *how, most, *limit]
 
@@ -196,7 +196,7 @@ def xclaim(random: Random) -> Said:
         options += ["IDLE", random.choice(("61000", "120000"))]
     options += [word for word in ("FORCE", "JUSTID") if random.random() < 0.15]
     ids = [_id(random, key) for _ in range(random.choice((1, 1, 4)))]
-    idle = random.choice(("0", "0", "0", "60000"))
+    idle = random.choice(("0", "0", "0", "0", "0", "60000"))
     head = key, random.choice(GROUPED), random.choice(OWNERS), idle
     if random.random() < 0.3:
         bare = ["JUSTID"] if random.random() < 0.3 else []
@@ -225,7 +225,7 @@ def string(random: Random) -> Said:
 
 def hash_(random: Random) -> Said:
     key = _key(random, HASHES)
-    fields = random.choices([*NAMES, "n1", "n2", "n3"], k=random.choice((1, 1, 3)))
+    fields = random.choices([*NAMES, "n1"], k=random.choice((1, 1, 3)))
     pairs = [part for name in fields for part in (name, _text(random))]
     if random.random() < 0.03:
         pairs.pop()
@@ -236,6 +236,7 @@ def hash_(random: Random) -> Said:
         ("HGET", key, fields[0]),
         ("HMGET", key, *fields, "none"),
         ("HGETALL", key),
+        ("HSET", key, *pairs),
         ("HDEL", key, *fields),
         ("HEXISTS", key, fields[0]),
         ("HLEN", key),
@@ -246,7 +247,7 @@ def hash_(random: Random) -> Said:
 
 
 def set_(random: Random) -> Said:
-    key, members = _key(random, SETS), random.choices(NUMBERS, k=2)
+    key, members = _key(random, SETS), random.choices(NUMBERS[:8], k=2)
     return random.choice([
         ("SADD", key, *members),
         ("SREM", key, *members),
@@ -270,7 +271,7 @@ def key(random: Random) -> Said:
         ("PEXPIRE", one, "30000"),
         ("PTTL", one),
         ("TTL", one),
-        ("PERSIST", one),
+        ("PERSIST", random.choice(TEXTS)),
         ("KEYS", random.choice(("*", "s?", "?1", "[hm]1", "[^hm]*", "\\s1", "none"))),
         ("DBSIZE",),
         ("DUMP", one),
@@ -338,8 +339,8 @@ table.sort(found)
 return found"""
 WEIGHTS: Final[dict[Sayer, int]] = {
     xadd: 20, xreadgroup: 14, xack: 8, xclaim: 8, xpending: 8, xgroup: 6, xinfo: 6,
-    xdel: 5, xtrim: 4, xrange: 5, xread: 3, xlen: 1, string: 5, hash_: 5, set_: 3,
-    key: 9, wrong: 2, scripted: 10, copied: 2, scanned: 1, state: 1,
+    xdel: 4, xtrim: 2, xrange: 5, xread: 3, xlen: 1, string: 5, hash_: 8, set_: 4,
+    key: 8, wrong: 2, scripted: 10, copied: 2, scanned: 1, state: 1,
 }  # fmt: skip
 ENDING: Final = frozenset({"DEL", "EXPIRE", "RENAME", "RESTORE", "SET", "UNLINK"})
 ODD: Final = (copied, scanned, scripted, state, wrong)
@@ -352,24 +353,45 @@ def lines(random: Random, number: int) -> list[Said]:
 
     Before them most groups are made, and sometimes a stream of many entries.
     """
-    made = [
+    made: list[Said] = [
         ("XGROUP", "CREATE", stream, group, random.choice(("0", "0", "$")), "MKSTREAM")
         for stream in (*STREAMS, *COUNTED)
         for group in GROUPS
         if random.random() < 0.8
     ]
-    burst = _burst(random) if random.random() < 0.2 else []
+    if random.random() < 0.6:
+        made.append(
+            ("HSET", *HASHES, "1", _text(random), "f", "5", "n1", _text(random))
+        )
+        made.append(("SADD", *SETS, *NUMBERS[:4]))
+        made.append(("SET", TEXTS[0], _text(random), "EX", "20"))
+    if random.random() < 0.2:
+        made += _burst(random)
+    elif random.random() < 0.8:
+        made += _shared(random)
     sayers, weights = [*WEIGHTS], [*WEIGHTS.values()]
     chosen = random.choices(sayers, weights, k=number)
-    said = [_onward(sayer(random), at) for at, sayer in enumerate(chosen, start=8)]
-    return [*made, *burst, *map(_lasting, said)]
+    said = [_onward(sayer(random), at) for at, sayer in enumerate(chosen)]
+    return [*made, *map(_lasting, said)]
 
 
 def _onward(line: Said, at: int) -> Said:
     """Let most ids of ours grow from command to command."""
     if line[0] != "XADD" or "0-*" not in line[2:3]:
         return line
-    return (*line[:2], f"{at // 3}-*", *line[3:])
+    return (*line[:2], f"{6 + at // 16}-*", *line[3:])
+
+
+def _shared(random: Random) -> Iterator[Said]:
+    """Yield entries, and how two owners take them in turns."""
+    for at in range(5):
+        for stream in (STREAMS[0], COUNTED[0]):
+            for _ in range(random.choice((1, 2, 3))):
+                id_ = "*" if stream in COUNTED else f"{at}-*"
+                yield "XADD", stream, id_, *_fields(random)
+            owner, group = random.choice(OWNERS), random.choice(GROUPED)
+            head = ("XREADGROUP", "GROUP", group, owner, "COUNT", "2")
+            yield *head, "STREAMS", stream, ">"
 
 
 def _burst(random: Random) -> list[Said]:
