@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from monitor.clock import SystemClock
+from monitor.config import Settings
 from monitor.config.kept import secret
 from monitor.errors import Unavailable
+from monitor.house import House
 from monitor.item import Note, What
+from monitor.reconcile import Reconciler, standing
 from monitor.secret import Secret
 from monitor.stream import (
     GROUPS,
@@ -29,8 +33,10 @@ from monitor.stream.backup import restore, snapshot
 from monitor.stream.doctor import survey
 from monitor.stream.door import Door
 from monitor.stream.server import find_binary
+from monitor.trouble import Teller
+from tests.clock import FakeClock
 from tests.daemons import configured, loaded, met, printed, settled, until, working
-from tests.parts import Told, logged, told
+from tests.parts import Told, drones, events, logged, told
 from tests.servers import DEPLOY, USERS, Deployed, binaries, deployed, shipped
 from tests.stream_values import NOW, delivery, drained, envelope, post, verdicts
 
@@ -165,6 +171,8 @@ async def collects(server: Deployed) -> None:
         assert "c" == await stream.cursor("town")
         assert {"town"} == (await stream.reads()).keys()
         assert {"town"} == (await stream.database.pulse(count=True)).reads.keys()
+        teller = Teller("intake", stream, FakeClock())
+        assert await teller.tell({"stopped": "Nothing is read any more."})
 
 
 async def filters(server: Deployed) -> None:
@@ -176,7 +184,7 @@ async def filters(server: Deployed) -> None:
         await leased(stream, "filter")
         await stream.reader(ITEMS, "filter").next(1)
         entries = await taken(two, ITEMS, "filter")
-        assert 3 == len(entries)
+        assert 4 == len(entries)
         noted = (entries[1], note_of("2", "filtered"))
         assert 2 == await two.publish([*verdicts([entries[0], entries[2]]), noted])
 
@@ -235,6 +243,31 @@ async def archives(server: Deployed) -> None:
         await stream.trim()
         assert {} == await stream.database.missing()
         await stream.forget("town", timedelta(0))
+        await leased(stream, "reconcile")
+        assert not await stream.backlog.holds(stream.owner, "archive:items")
+        assert (await standing(stream, NOW)).waiting.items
+        await stream.backlog.oldest("archive")
+        assert await stream.dead()
+        assert await stream.depths()
+        teller = Teller("account", stream, FakeClock())
+        assert await teller.tell({"gap": "A post is not accounted for."})
+        assert await teller.tell({})
+        await reconciles(stream, server.folder)
+
+
+async def reconciles(stream: Stream, folder: Path) -> None:
+    """Keep account of what is archived, and tell of what is found."""
+    for queue in QUEUES:
+        await stream.take(f"archive:{queue.name}", timedelta(minutes=1))
+    house = House(folder / "archive", stream, SystemClock())
+    settings = Settings(file=folder / "x.yaml", state=folder, filter=drones())
+    with logged() as lines:
+        await Reconciler(house, stream, SystemClock(), lambda: settings).turn()
+    assert [] == events(lines, "account_not_kept"), lines
+    house.close()
+    for name in (*(f"archive:{queue.name}" for queue in QUEUES), "reconcile"):
+        await stream.release(name)
+    assert "dead:" in await stream.cursor("monitor/account")
 
 
 async def operates(server: Deployed) -> None:
@@ -303,8 +336,10 @@ PROBES = (
     ("deliver", "XACK", "@matches", "alert", "1-1"),
     ("deliver", "HGETALL", "@cursor"),
     ("deliver", "SET", "@lease:alert", "x"),
-    ("archive", "XADD", "@items", "*", "1", "x"),
+    ("archive", "XADD", "@matches", "*", "1", "x"),
     ("archive", "XDEL", "@items", "1-1"),
+    ("archive", "XDEL", "@dead", "1-1"),
+    ("archive", "XADD", "@outbox:chat:0", "*", "1", "x"),
     (
         "archive",
         "XREADGROUP",
