@@ -7,11 +7,11 @@ before made, and read from top to bottom it lists what the program consists of.
 
 import asyncio
 import signal
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, timedelta
 from time import CLOCK_MONOTONIC, clock_gettime_ns
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -36,6 +36,7 @@ from monitor.web import Web
 from monitor.work import Work
 
 T = TypeVar("T", bound=msgspec.Struct)
+Job = Callable[[], Coroutine[Any, Any, None]]
 
 ROLES = ("collect", "filter", "alert", "deliver", "archive")
 LIFE = 15.0  # seconds between two looks at our own health where no watchdog asks
@@ -137,9 +138,9 @@ class Daemon:
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True}
         )
         soon = self._clock.now() + SETTLED_IN
-        calendar.add_job(keep, DAILY, next_run_time=soon)
-        calendar.add_job(house.trim, MINUTELY)
-        calendar.add_job(reconciler.turn, TEN_MINUTELY)
+        calendar.add_job(_until_stopped(keep), DAILY, next_run_time=soon)
+        calendar.add_job(_until_stopped(house.trim), MINUTELY)
+        calendar.add_job(_until_stopped(reconciler.turn), TEN_MINUTELY)
         calendar.start()
         stack.callback(calendar.shutdown, wait=False)
         return house
@@ -215,3 +216,13 @@ class Daemon:
 
 def _names(sinks: Iterable[Sink]) -> set[str]:
     return {sink.name for sink in sinks}
+
+
+def _until_stopped(job: Job) -> Job:
+    """Return *job* so that an end in the middle of it is no error of the calendar's."""
+
+    async def work() -> None:
+        with suppress(asyncio.CancelledError):
+            await job()
+
+    return work
