@@ -11,13 +11,9 @@ import asyncio
 from collections.abc import Sequence
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import hiredis
 from redis import exceptions
-from redis.asyncio.connection import Connection, ConnectionPool, parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
@@ -27,14 +23,12 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from monitor.errors import Away, Misconfigured, Unavailable
-from monitor.secret import Secret
+from monitor.errors import Away, Unavailable
+from monitor.stream.line import Argument, Line, Wire
 
-Argument = bytes | str | int | float
+__all__ = ["Argument", "Door", "NoGroup", "Script", "Wire", "judged"]
 
 PATIENCE = 10.0  # seconds for an answer; a slow disk holds one back for a few
-CONNECTING = 5.0  # seconds
-CROWD = 90  # commands at a time; redis-py's pool has 100 connections, and refuses more
 
 # What passes by itself, or once an operator has made room: intake waits meanwhile.
 PASSING: Final = frozenset({
@@ -60,55 +54,6 @@ class Script:
         self.text = text.replace("-- use record.lua\n", record)
         # The server names scripts so; nothing is kept secret by it.
         self.hash = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-
-class Wire(Protocol):
-    """What carries a command to a server, once, and its answer back."""
-
-    async def exchange(self, command: Sequence[Argument]) -> Any:
-        """
-        Send one command, and return the plain answer.
-
-        Raises:
-            RedisError: Of redis-py: the server refused it, or the line broke, and then
-                the command may have been applied or not.
-        """
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-
-
-class Line:
-    """Connections to a server, as many as are in use at a time."""
-
-    def __init__(self, url: str) -> None:
-        """
-        Prepare for the server at *url*; nothing is dialled yet.
-
-        Raises:
-            Misconfigured: It is no address of a Redis server.
-        """
-        self._pool: ConnectionPool = ConnectionPool(**_options(url))
-        self._turns = asyncio.Semaphore(CROWD)
-
-    async def exchange(self, command: Sequence[Argument]) -> Any:
-        """Send one command, and return the plain answer; see `Wire`."""
-        # redis-py packs in Python here; hiredis does so nine times cheaper.  Its types
-        # say a tuple of one.
-        packed = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
-        async with self._turns:
-            # In redis-py this is behind a decorator without types.
-            connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-            try:
-                await connection.send_packed_command(packed, check_health=False)
-                return await connection.read_response()
-            finally:
-                # One that was broken off in between was closed by redis-py.
-                await self._pool.release(connection)
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        await self._pool.disconnect()
 
 
 class Door:
@@ -205,27 +150,3 @@ def judged(error: RedisError, what: str = "it") -> Away | Unavailable:
     if code in PASSING or not isinstance(error, ResponseError):
         return Away(why)
     return Unavailable(why)
-
-
-def _options(url: str) -> dict[str, Any]:
-    """Return how to connect to *url*, whatever else the address asks for."""
-    try:
-        given = dict(parse_url(url))
-    except ValueError:  # its text may hold the password
-        raise Misconfigured(
-            "redis: the address must look like redis://host:6379/0, rediss://… or "
-            "unix:///path/to/socket"
-        ) from None
-    if password := given.get("password"):
-        Secret(str(password))  # from now on `redact` knows it
-    known = ("connection_class", "host", "port", "path", "db", "username", "password")
-    return {"connection_class": Connection} | {
-        name: given[name] for name in (*known, "ssl_ca_certs") if name in given
-    } | {
-        "protocol": 2,  # the other one has other shapes of answers
-        "decode_responses": False,
-        "retry": Retry(NoBackoff(), 0),
-        "socket_timeout": None,  # `_exchange` has one deadline for all of it
-        "socket_connect_timeout": CONNECTING,
-        "driver_info": None,  # CLIENT SETINFO is unknown to 7.0
-    }  # fmt: skip

@@ -205,7 +205,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # the line to Redis
     _bug(
         "the_client_retries",
-        "monitor/stream/door.py",
+        "monitor/stream/line.py",
         "Retry(NoBackoff(), 0)",
         "Retry(NoBackoff(), 3)",
         "tests/test_stream_lost_reply.py",
