@@ -255,24 +255,15 @@ def to_wire(value: msgspec.Struct) -> bytes:
     return msgspec.msgpack.encode(value)
 
 
-def to_wire_cut(item: Item) -> tuple[bytes, bytes]:
+def to_wire_first(item: Item) -> bytes:
     """
-    Return the wire form of *item* as what comes before its version and its change,
-    and what comes after them.
+    Return the wire form of *item* as the first version of its post.
 
-    Only the stream knows which version of its post an item is, and only at the
-    moment it accepts it.  It puts ``head + version + "change" + change + tail``
-    together; packing the item twice would cost more than reading it.
+    Only the stream knows which version it is, and only at the moment it accepts it.
+    Where it is another one, it changes the two fields that say so; no text can look
+    like them, as 0xa6 does not follow 0x01 in UTF-8.  See accept.lua.
     """
-    plain = msgspec.structs.replace(item, version=1, change="new")
-    head, _, tail = msgspec.msgpack.encode(plain).partition(_FIRST)
-    return head + _VERSION, tail
-
-
-# The two fields as a first version has them.  No text can hold these bytes: 0xa6
-# does not follow 0x01 in UTF-8.
-_VERSION = b"\xa7version"
-_FIRST = _VERSION + b"\x01\xa6change\xa3new"
+    return to_wire(msgspec.structs.replace(item, version=1, change="new"))
 
 
 def from_wire(fields: Mapping[bytes, bytes], kind: type[T]) -> T:
@@ -296,5 +287,7 @@ def content_hash(item: Item) -> bytes:
     Counters, expiring media links and the publisher's edit time are no content:
     they change while the post stays as it is.
     """
-    seen = [item.title, item.text, *(media.kind for media in item.media)]
-    return blake2b("\x1f".join(seen).encode(), digest_size=8).digest()
+    seen = f"{item.title}\x1f{item.text}"
+    for media in item.media:
+        seen += f"\x1f{media.kind}"
+    return blake2b(seen.encode(), digest_size=8).digest()

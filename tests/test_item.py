@@ -30,7 +30,7 @@ from monitor.item import (
     from_wire,
     to_json,
     to_wire,
-    to_wire_cut,
+    to_wire_first,
 )
 
 moments = st.datetimes(
@@ -105,13 +105,15 @@ def test_the_wire_gives_back_what_it_was_given(value: Any) -> None:
 
 @settings(max_examples=40)
 @given(items, st.integers(1, 2**32 - 1), st.sampled_from(get_args(Change)))
-def test_an_item_cut_for_the_stream_is_whole_again(
+def test_an_item_becomes_another_version_on_the_wire(
     item: Item, version: int, change: Change
 ) -> None:
-    """With any version and change between its parts, it is the item of these."""
-    head, tail = to_wire_cut(item)
+    """With another version and change in their places, it is the item of these."""
     pack = msgspec.msgpack.encode
-    whole = head + pack(version) + pack("change") + pack(change) + tail
+    head, tail = to_wire_first(item).split(b"\xa7version\1\xa6change\xa3new", 1)
+    whole = (
+        head + (pack("version") + pack(version) + pack("change") + pack(change)) + tail
+    )
 
     expected = msgspec.structs.replace(item, version=version, change=change)
     assert expected == from_wire({WIRE: whole}, Item)

@@ -5,16 +5,14 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from monitor.item import (
-    WIRE,
     Delivery,
     Item,
     Media,
     Outcome,
     content_hash,
-    from_wire,
-    to_wire_cut,
 )
 from monitor.stream import (
     DELIVERIES,
@@ -68,15 +66,23 @@ items = st.builds(
 )
 
 
+@same_fixture
 @given(items)
-def test_cut_form_is_whole_again_with_a_version(item: Item) -> None:
-    """The two parts of an item, with version and change between, are that item."""
-    head, tail = to_wire_cut(item)
-    name = item.change.encode()
-    middle = b"\xce" + item.version.to_bytes(4) + b"\xa6change"
-    change = bytes([0xA0 + len(name)]) + name
+async def test_any_item_becomes_its_next_version(
+    stream: Stream, door: Door, item: Item
+) -> None:
+    """Whatever is in it, an edit stands on the stream as the second version."""
+    await door.call("DEL", door.key("items"), door.key(f"seen:{item.source}"))
+    first = replace(item, change="new", text=item.text + "!")
+    edited = replace(item, change="new")
+    await stream.accept(item.source, [first], "c")
+    await stream.accept(item.source, [edited], "c")
 
-    assert item == from_wire({WIRE: head + middle + change + tail}, Item)
+    expected = [
+        replace(first, version=1, change="new"),
+        replace(edited, version=2, change="edited"),
+    ]
+    assert expected == await everything(door, ITEMS)
 
 
 # accept

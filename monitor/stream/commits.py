@@ -17,7 +17,7 @@ from monitor.item import (
     Outcome,
     content_hash,
     to_wire,
-    to_wire_cut,
+    to_wire_first,
 )
 from monitor.stream.door import Argument, Door, Script
 from monitor.stream.notes import MILLISECOND, START
@@ -98,12 +98,12 @@ class Read:
     since: datetime | None = None
     late_before: datetime | None = None
 
-    def flags(self, item: Item) -> int:
+    def flags(self, item: Item) -> bytes:
         """Return what the script has to know of *item*."""
         then = item.published
         late = self.late_before is not None and then < self.late_before
         past = self._is_past(item)
-        return GONE * (item.change == "deleted") + PAST * past + LATE * late
+        return bytes((GONE * (item.change == "deleted") + PAST * past + LATE * late,))
 
     def past(self, item: Item) -> bytes:
         """Return the note that *item* was there before, or nothing if it is no past."""
@@ -154,11 +154,13 @@ async def _accept(door: Door, read: Read, items: Sequence[Item]) -> Accepted:
     for n, portion in enumerate(portions, start=1):
         moves = n == len(portions)  # not before the last of its items is in
         some = [one for one in portion if isinstance(one, Item)]
+        pasts = [past for item in some if (past := read.past(item))]
         arguments: list[Argument] = [WIRE, read.source, day, now_ms]
-        arguments += (int(moves), read.cursor, len(some))
+        arguments += (int(moves), read.cursor, len(some), len(pasts))
         for item in some:
-            arguments += (item.id, content_hash(item), read.flags(item))
-            arguments += (*to_wire_cut(item), read.past(item))
+            mark = content_hash(item) + read.flags(item)
+            arguments += (item.id, mark, to_wire_first(item))
+        arguments += pasts
         for note in (one for one in portion if isinstance(one, Note)):
             arguments += (note.id, f"{note.what:8.8}", to_wire(note))
         total += Accepted(*await door.run(ACCEPT, keys, arguments))
@@ -265,11 +267,11 @@ def _letter(entry: Entry[Envelope], delivery: Delivery) -> tuple[Argument, ...]:
     """Return what a dead delivery leaves behind, to be put back for it alone."""
     envelope = entry.value
     if delivery.outcome != "dead" or not isinstance(envelope, Envelope):
-        return "", "", 0, ""
+        return (0,)
     own = msgspec.structs.replace(
         envelope, recipients=(delivery.subscriber,), again=True
     )
-    return to_wire(own), delivery.why, entry.attempts, delivery.at.isoformat()
+    return 1, to_wire(own), delivery.why, entry.attempts, delivery.at.isoformat()
 
 
 def _portions(things: Sequence[A], weigh: Callable[[A], int]) -> Iterator[Sequence[A]]:

@@ -26,7 +26,7 @@ from redis.exceptions import (
 from monitor.errors import Away, Unavailable
 from monitor.stream.line import Argument, Line, Wire
 
-__all__ = ["Argument", "Door", "NoGroup", "Script", "Wire", "judged"]
+__all__ = ["Argument", "Door", "Line", "NoGroup", "Script", "Wire", "judged"]
 
 PATIENCE = 10.0  # seconds for an answer; a slow disk holds one back for a few
 

@@ -66,8 +66,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _bug(
         "edits_unseen",
         "monitor/item.py",
-        "seen = [item.title, item.text, *",
-        "seen = [item.title, *",
+        'seen = f"{item.title}\\x1f{item.text}"',
+        "seen = item.title",
     ),
     _bug(
         "deletions_unseen",
@@ -118,7 +118,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _bug(
         "settled_but_kept",
         SCRIPTS + "settle.lua",
-        "    redis.call('XDEL', KEYS[1], id)\n",
+        "  redis.call('XDEL', KEYS[1], unpack(done))\n",
         "",
     ),
     _bug(

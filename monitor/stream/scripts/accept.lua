@@ -9,19 +9,23 @@
 --
 -- KEYS  items, seen:<source>, cursor, reads, notes
 -- ARGV  wire, source, day, now in ms, cursor moves, cursor, number of posts,
---       then for each post: id, content hash, flags, head, tail (`item.to_wire_cut`),
---       and its note, if it may be of the past,
+--       number of those that may be of the past,
+--       then for each post: id, content hash and flags in 9 bytes, as a first version
+--       (`item.to_wire_first`),
+--       then the notes of those that may be of the past, in the same order,
 --       then for each note: id, what it is in 8 bytes, note
 -- Flags: 1 gone, 2 of the past (not seen before, it is marked as seen, no more), 4 late
 -- Answer: how many were new, edited, deleted, unchanged
-local FIRST, WIDTH = 8, 6
+local FIRST, WIDTH = 9, 3
+local AS_FIRST = '\167version\1\166change\163new'
 local CHANGE = {new = '\163new', edited = '\166edited', deleted = '\167deleted'}
 local wire, source, day = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local moves, cursor, posts = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
-local notes = FIRST + posts * WIDTH
+local pasts = FIRST + posts * WIDTH
+local notes = pasts + tonumber(ARGV[8])
 
 local ids = {}
-for at = FIRST, notes - 1, WIDTH do ids[#ids + 1] = ARGV[at] end
+for at = FIRST, pasts - 1, WIDTH do ids[#ids + 1] = ARGV[at] end
 for at = notes, #ARGV, 3 do ids[#ids + 1] = ARGV[at] end
 
 -- A key of another type must end this before the first write: scripts do not roll back.
@@ -31,6 +35,14 @@ redis.call('HEXISTS', KEYS[4], source)
 redis.call('XLEN', KEYS[5])
 local before = {}
 if #ids > 0 then before = redis.call('HMGET', KEYS[2], unpack(ids)) end
+
+-- A first version goes as it came; of another one, the two fields that say so are put in.
+local function versioned(item, version, change)
+  if version == 1 then return item end
+  local from, to = string.find(item, AS_FIRST, 1, true)
+  return string.sub(item, 1, from + 7) .. '\206' .. struct.pack('>I4', version)
+    .. '\166change' .. CHANGE[change] .. string.sub(item, to + 1)
+end
 
 local seen = {}
 local function see(id, version, hash, last, gone)
@@ -42,7 +54,7 @@ local count = {new = 0, edited = 0, deleted = 0, unchanged = 0}
 for n = 1, posts do
   local id, old = ids[n], before[n]
   local at = FIRST + (n - 1) * WIDTH
-  local hash, flags = ARGV[at + 1], tonumber(ARGV[at + 2])
+  local hash, flags = struct.unpack('c8B', ARGV[at + 1])
   local gone, past, late = flags % 2 == 1, flags % 4 >= 2, flags >= 4
   local version, known, last, was_gone = 0, '', 0, 0
   if old then version, known, last, was_gone = struct.unpack('>I4c8I2B', old) end
@@ -55,8 +67,7 @@ for n = 1, posts do
     change = 'edited'  -- also what was thought deleted, and stands there again
   end
   if change and (version > 0 or not past) then
-    local field = ARGV[at + 3] .. '\206' .. struct.pack('>I4', version + 1)
-      .. '\166change' .. CHANGE[change] .. ARGV[at + 4]
+    local field = versioned(ARGV[at + 2], version + 1, change)
     if late then
       redis.call('XADD', KEYS[1], '*', wire, field, 'late', '1')
     else
@@ -65,8 +76,9 @@ for n = 1, posts do
     count[change] = count[change] + 1
   else
     count.unchanged = count.unchanged + 1
-    if change then redis.call('XADD', KEYS[5], '*', wire, ARGV[at + 5]) end
+    if change then redis.call('XADD', KEYS[5], '*', wire, ARGV[pasts]) end
   end
+  if past then pasts = pasts + 1 end
   if change then
     see(id, version + 1, hash, last, gone and 1 or 0)
   elseif version > 0 and last < day then

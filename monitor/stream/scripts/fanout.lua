@@ -16,13 +16,17 @@ redis.call('SCARD', KEYS[3])
 redis.call('XLEN', KEYS[4])
 local at = 3
 local added = 0
+local lanes = {}  -- that are written down, in this call
 while at <= #ARGV do
   local fresh = redis.call('XACK', KEYS[1], group, ARGV[at]) == 1
   local envelopes = tonumber(ARGV[at + 1])
   at = at + 2
   for _ = 1, envelopes do
     if fresh then
-      redis.call('SADD', KEYS[3], ARGV[at + 1])
+      if not lanes[ARGV[at + 1]] then
+        lanes[ARGV[at + 1]] = true
+        redis.call('SADD', KEYS[3], ARGV[at + 1])
+      end
       redis.call('XADD', KEYS[tonumber(ARGV[at])], '*', wire, ARGV[at + 2])
       added = added + 1
     end

@@ -31,10 +31,14 @@ for n = 4, #KEYS do
   local was = not new and redis.call('GET', KEYS[n])
   local fresh = redis.call('XACK', KEYS[1], group, ARGV[at]) == 1
   if fresh and (matters or was) then
-    local fields = {wire, match}
-    if was then fields[#fields + 1] = 'was'; fields[#fields + 1] = was end
-    if late then fields[#fields + 1] = 'late'; fields[#fields + 1] = '1' end
-    redis.call('XADD', KEYS[2], '*', unpack(fields))
+    if was or late then
+      local fields = {wire, match}
+      if was then fields[#fields + 1] = 'was'; fields[#fields + 1] = was end
+      if late then fields[#fields + 1] = 'late'; fields[#fields + 1] = '1' end
+      redis.call('XADD', KEYS[2], '*', unpack(fields))
+    else
+      redis.call('XADD', KEYS[2], '*', wire, match)
+    end
     if matters then redis.call('SET', KEYS[n], match, 'EX', keep) end
     added = added + 1
   elseif fresh and ARGV[at + 5] ~= '' then
