@@ -217,17 +217,21 @@ async def put(  # noqa: PLR0913 - an envelope's fields
     newly: Sequence[str] = (),
     *,
     late: bool = False,
+    sinks: Sequence[str] = ("chat",),
 ) -> None:
-    """Put one envelope into the outbox, as the alert stage does."""
+    """Put one envelope into the outbox of each sink, as the alert stage does."""
     await stream.accept(what.item.source, [what.item], what.item.key)
     items = await stream.reader("items", "filter").next(block=timedelta(0))
     await stream.publish([(items[-1], what)])
     matches = await stream.reader(MATCHES, "alert").next(block=timedelta(0))
-    envelope = Envelope(
-        match=what, sink="chat", recipients=tuple(recipients),
-        was=was, newly=tuple(newly), late=late,
-    )  # fmt: skip
-    await stream.fanout([(matches[-1], [envelope], [])])
+    envelopes = [
+        Envelope(
+            match=what, sink=sink, recipients=tuple(recipients),
+            was=was, newly=tuple(newly), late=late,
+        )
+        for sink in sinks
+    ]  # fmt: skip
+    await stream.fanout([(matches[-1], envelopes, [])])
 
 
 @asynccontextmanager
