@@ -187,7 +187,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     A match on its way to some subscribers of one sink: an entry of the outbox.
 
     Attributes:
-        recipients: Names of subscribers, at most 500 an envelope.
+        recipients: Names of subscribers, at most 1,000 an envelope.
         was: The match that this one corrects.  It goes to those who were told of
             the post before, and to those whom only the new wording concerns.
         newly: The recipients of a correction whom the new wording concerns, so that

@@ -131,14 +131,14 @@ def test_a_plan_tells_and_explains() -> None:
     }
 
 
-def test_envelopes_hold_at_most_500() -> None:
+def test_envelopes_hold_so_many_at_most() -> None:
     """More recipients than an envelope takes are cut in order, none lost or twice."""
-    many = Subscribers(one(f"p{number:04}") for number in range(1201))
+    many = Subscribers(one(f"p{number:04}") for number in range(2201))
 
     found = plan(match(), None, many, ORIGIN)
 
-    assert [500, 500, 201] == [len(each.recipients) for each in found.envelopes]
-    assert [f"p{number:04}" for number in range(1201)] == told(found)
+    assert [1000, 1000, 201] == [len(each.recipients) for each in found.envelopes]
+    assert [f"p{number:04}" for number in range(2201)] == told(found)
 
 
 def test_a_sink_that_is_not_there_is_said() -> None:

@@ -17,7 +17,7 @@ from typing import Literal
 from monitor.alert.subscriber import Subscriber
 from monitor.item import OURSELVES, SEVERITIES, Envelope, Match, Origin, Signal
 
-RECIPIENTS = 500  # the most an envelope may have, see `Envelope`
+RECIPIENTS = 1_000  # of an envelope at most: 100,000 people are 100 writes, 1 MB
 FRESH = timedelta(hours=1)  # an edit of an older post is no warning
 
 # A siren, a blast or an all-clear that names no topic is about any of them: who asked

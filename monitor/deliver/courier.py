@@ -23,7 +23,7 @@ from monitor.web import Web
 
 STALE_AFTER = timedelta(hours=1)  # then it is no news any more: see Ages
 LOOK_AHEAD = 48 * 2**20  # bytes of what was taken; more stays in the outbox
-PORTION = 16  # entries taken at a time, each for 500 people at most
+PORTION = 8  # entries taken at a time, each for 1,000 people at most: 40 ms
 SURE = 3  # short portions in a row: what was taken before, what others left, new ones
 BLOCK = timedelta(seconds=2)  # until the lease has to be renewed
 PATIENCE = timedelta(seconds=7)  # with what is being sent when we have to stop

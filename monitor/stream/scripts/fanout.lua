@@ -25,7 +25,9 @@ while at <= #ARGV do
     if fresh then
       if not lanes[ARGV[at + 1]] then
         lanes[ARGV[at + 1]] = true
-        redis.call('SADD', KEYS[3], ARGV[at + 1])
+        if redis.call('SISMEMBER', KEYS[3], ARGV[at + 1]) == 0 then
+          redis.call('SADD', KEYS[3], ARGV[at + 1])
+        end
       end
       redis.call('XADD', KEYS[tonumber(ARGV[at])], '*', wire, ARGV[at + 2])
       added = added + 1
