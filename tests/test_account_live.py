@@ -60,7 +60,7 @@ async def test_it_adds_up_at_any_moment_and_after_any_death(tmp_path: Path) -> N
     """Asked while posts flow it finds nothing lost; and after kills all is settled."""
     states, receiver = Counter[str](), Receiver()
     wanted = 2 * sum(number % 3 > 0 for number in range(POSTS))
-    posts = iter(range(POSTS))
+    posts, found, code = iter(range(POSTS)), dict[str, Any](), 1
     async with printed() as paper, receiving(receiver) as hook:
         file = written(tmp_path, paper.url, hook.url)
         for life in range(LIVES):
