@@ -199,8 +199,9 @@ async def shrunk(
     hear: Callable[[Sequence[Any]], Awaitable[None]],
 ) -> tuple[Sequence[Any], Parted]:
     """Return a shorter script that still parts the two, and how it does."""
-    size = len(script) // 2
-    while size:
+    size = max(len(script) // 2, 1)
+    while True:
+        before = len(script)
         at = 0
         while at < len(script):
             shorter = [*script[:at], *script[at + size :]]
@@ -210,5 +211,6 @@ async def shrunk(
                 script, parted = shorter, again
             else:
                 at += size
-        size //= 2
-    return script, parted
+        if size == 1 and len(script) == before:
+            return script, parted
+        size = max(size // 2, 1)

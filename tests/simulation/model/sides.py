@@ -1,8 +1,8 @@
 """
 What a server answers, in a form in which another one can be compared with it.
 
-Only what a client can rely on is left: a set has no order, how long ago something was
-is told in tens of seconds, and versions may word a refusal differently.
+Only what a client can rely on is left: a set has no order, how long something lasts is
+not exact, and versions may word a refusal differently.
 
 Ids would differ, as they come from two clocks.  So each stream is first told of an
 entry in a far future: all later ones are counted from there.
@@ -10,6 +10,7 @@ entry in a far future: all later ones are counted from there.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import hiredis
@@ -29,7 +30,7 @@ WORDING: Final = re.compile(
     r"|(?<=Unbalanced ).*$"
 )
 TOLD: Final = frozenset({"role", "maxmemory_policy", "maxmemory"})
-PERIOD = 10_000  # milliseconds
+SLACK = 20_000  # milliseconds
 UNKNOWN: Final = "not known to the model"
 
 Line = Sequence[Argument]
@@ -172,18 +173,30 @@ def _scanned(answer: Any) -> Any:
     return [answer[0], _pairs(answer[1])]
 
 
-def _period(answer: Any) -> Any:
-    return answer if answer is None or answer < 0 else (answer + PERIOD // 2) // PERIOD
+@dataclass(frozen=True, slots=True, eq=False)
+class About:
+    """A duration in milliseconds, as exact as two busy servers can have it."""
+
+    exact: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, About) and abs(self.exact - other.exact) < SLACK
+
+    __hash__ = None  # type: ignore[assignment] # two that are equal may differ
+
+
+def _left(answer: Any) -> Any:
+    return answer if answer is None or answer < 0 else About(answer)
 
 
 def _seconds(answer: int) -> Any:
-    return _period(answer * 1000 if answer > 0 else answer)
+    return answer if answer < 0 else About(answer * 1000)
 
 
 def _pending(answer: Any) -> Any:
     if not answer or not isinstance(answer[0], list):
         return answer
-    return [[id_, who, _period(idle), count] for id_, who, idle, count in answer]
+    return [[id_, who, About(idle), count] for id_, who, idle, count in answer]
 
 
 def _without(names: Iterable[bytes]) -> Callable[[Any], Any]:
@@ -218,7 +231,7 @@ SHAPES: Final[dict[bytes, Callable[[Any], Any]]] = {
     b"HVALS": _sorted,
     b"INFO": _facts,
     b"KEYS": _sorted,
-    b"PTTL": _period,
+    b"PTTL": _left,
     b"SMEMBERS": _sorted,
     b"TTL": _seconds,
     b"XINFO CONSUMERS": _consumers,

@@ -207,7 +207,7 @@ def xclaim(random: Random) -> Said:
 
 def string(random: Random) -> Said:
     key, text = _key(random, TEXTS), _text(random)
-    times = ("EX 20", "EX 20", "PX 20000", "EX 0", "PX x", "EX -5", "PX")
+    times = ("EX 300", "EX 300", "PX 300000", "EX 0", "PX x", "EX -5", "PX")
     ttl = random.choice(times).split()
     options = [*(ttl if random.random() < 0.3 else []), random.choice(("NX", "XX", ""))]
     return random.choice([
@@ -267,8 +267,8 @@ def key(random: Random) -> Said:
         ("EXISTS", one, two, one),
         ("TYPE", one),
         ("TYPE", one),
-        ("EXPIRE", one, random.choice(("30", "0", "-1", "x"))),
-        ("PEXPIRE", one, "30000"),
+        ("EXPIRE", one, random.choice(("200", "0", "-1", "x"))),
+        ("PEXPIRE", one, "100000"),
         ("PTTL", one),
         ("TTL", one),
         ("PERSIST", random.choice(TEXTS)),
@@ -364,7 +364,7 @@ def lines(random: Random, number: int) -> list[Said]:
             ("HSET", *HASHES, "1", _text(random), "f", "5", "n1", _text(random))
         )
         made.append(("SADD", *SETS, *NUMBERS[:4]))
-        made.append(("SET", TEXTS[0], _text(random), "EX", "20"))
+        made.append(("SET", TEXTS[0], _text(random), "EX", "300"))
     if random.random() < 0.2:
         made += _burst(random)
     elif random.random() < 0.8:
