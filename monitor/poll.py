@@ -125,6 +125,7 @@ class Poller:
             await self._marks.look(count=True)
         full = await self._intake()
         if full and not self._full:
+            self._away = False  # that is why reads failed
             self._log.error("intake_stopped", why=full)
         elif self._full and not full:
             self._log.info("intake_goes_on")

@@ -9,12 +9,13 @@ from socket import gethostname
 
 import pytest
 
-from monitor.ground import GLANCE, machine, owner_of, watch
+from monitor.ground import GLANCE, machine, owner_of, tend, watch
 from monitor.pipeline import collect
-from monitor.stream import ITEMS, Stream
+from monitor.stream import ITEMS, Server, Stream, find_binary
 from monitor.stream.door import Door
 from monitor.web import Web
 from tests.clock import FakeClock
+from tests.daemons import Hurried
 from tests.parts import batch, events, logged, post, scripted
 
 
@@ -138,6 +139,27 @@ async def test_everything_goes_on_after_a_flush(
 
     found = [*await reader.next(), *await reader.next()]
     assert ["2"] == [entry.value.id for entry in found if hasattr(entry.value, "id")]
+
+
+async def test_a_server_that_keeps_ending_is_told_once(
+    state: Path, tmp_path: Path
+) -> None:
+    """It is started again each second, and a person reads two lines, not a hundred."""
+    mortal = tmp_path / "mortal"
+    mortal.write_text(f'#!/bin/sh\nexec timeout 0.2 {find_binary()} "$@"\n', "utf-8")
+    mortal.chmod(0o755)
+    server, pids = Server(state, binary=mortal), set[int]()
+    with logged() as lines:
+        tending = asyncio.create_task(tend(server, Hurried(10)))
+        async with asyncio.timeout(20):
+            while len(pids) < 5:
+                await asyncio.sleep(0.01)
+                pids |= {server.pid} if server.pid else set()
+        tending.cancel()
+        await asyncio.gather(tending, return_exceptions=True)
+    await server.stop()
+
+    assert ["server_started_again", "server_keeps_ending"] == events(lines)
 
 
 def test_an_owner_is_the_same_after_a_restart(state: Path, tmp_path: Path) -> None:

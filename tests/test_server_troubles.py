@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from monitor.clock import SystemClock
+from monitor.errors import Away
 from monitor.ground import tend
 from monitor.stream import Server
 from monitor.stream.door import Door
@@ -41,6 +42,7 @@ class Town:
     paper: Paper
     sink: Told
     server: Server
+    url: str
     door: Door
     lines: list[dict[str, Any]]
 
@@ -75,7 +77,7 @@ async def troubled(folder: Path, data: Path) -> AsyncIterator[Town]:
         with logged("info") as lines:
             async with working(replace(settings, sinks=(sink,))), looking(url) as at:
                 await met(at)
-                town = Town(paper, sink, server, door, lines)
+                town = Town(paper, sink, server, url, door, lines)
                 town.publish()
                 await town.all_told()
                 yield town
@@ -96,6 +98,25 @@ async def in_trouble(town: Town) -> None:
     town.publish()
     await until(lambda: WAITING & set(events(town.lines)))
     assert before == len(town.told)
+
+
+async def test_full_memory(tmp_path: Path) -> None:
+    """OOM: nothing more is read, and what was accepted is told all the same."""
+    async with troubled(tmp_path / "a", tmp_path / "b") as town:
+        town.sink.open.clear()
+        town.publish()
+        await until(lambda: len(town.sink.begun) > len(town.sink.log))
+        await town.door.call("SET", "filler", bytes(1 << 20))
+        limits = await town.door.call("CONFIG", "GET", "maxmemory")
+        await town.door.call("CONFIG", "SET", "maxmemory", 1 << 20)
+        with pytest.raises(Away):
+            await town.door.call("SET", "another", "x")
+        await until(lambda: "intake_stopped" in events(town.lines))
+        before = len(town.paper.texts) - 1
+        town.publish()
+        town.sink.open.set()
+        await until(lambda: len(town.told) == before)
+        await town.door.call("CONFIG", "SET", *limits)
 
 
 async def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
@@ -121,10 +142,12 @@ async def test_a_script_that_does_not_end(tmp_path: Path) -> None:
     """BUSY: the server answers nobody until somebody ends the script."""
     async with troubled(tmp_path / "a", tmp_path / "b") as town:
         await town.door.call("CONFIG", "SET", "busy-reply-threshold", "100")
-        endless = asyncio.create_task(town.door.call("EVAL", "while true do end", 0))
+        other = Door(town.url, "")
+        endless = asyncio.create_task(other.call("EVAL", "while true do end", 0))
         await in_trouble(town)
         await town.door.call("SCRIPT", "KILL")
         await asyncio.gather(endless, return_exceptions=True)
+        await other.aclose()
 
 
 @pytest.fixture
@@ -142,12 +165,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk(tmp_path: Path, disk: Path) -> None:
-    """With `appendfsync always` the server itself ends, again and again."""
+    """With `appendfsync always` the server ends, and is not started without room."""
     async with troubled(tmp_path / "a", disk / "b") as town:
         filler = disk / "filler"
         with suppress(OSError), filler.open("wb", 0) as file:
             while True:
                 file.write(bytes(4096))
         await in_trouble(town)
-        await until(lambda: "server_keeps_ending" in events(town.lines))
+        await until(lambda: "server_gone" in events(town.lines))
         filler.unlink()

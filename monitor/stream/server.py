@@ -37,6 +37,7 @@ LOADING = timedelta(minutes=10)  # until it has read its data; 1 GB takes some 1
 STOPPING = timedelta(seconds=10)
 TICK = timedelta(milliseconds=20)
 LOG_KEPT = 1 << 20  # bytes
+LEAST = 1 << 20  # bytes free on the disk; without, it would end at the first write
 CLOCK: Final = SystemClock()
 CONTAINER: Final = Path("/sys/fs/cgroup/memory.max")  # "max" where there is no limit
 
@@ -163,7 +164,14 @@ class Server:
         await self.stop()
 
     def _start(self) -> bool:
-        """Start the server; return False while another one holds the lock."""
+        """
+        Start the server; return False while another one holds the lock.
+
+        Raises:
+            Unavailable: There is no room for what it would write.
+        """
+        if shutil.disk_usage(self._state).free < LEAST:
+            raise Unavailable(f"the disk of {self._state} is full: make room")
         with (self._state / "server.lock").open("ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
