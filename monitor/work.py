@@ -33,6 +33,7 @@ from monitor.web import Web
 T = TypeVar("T", bound=msgspec.Struct)
 
 DRAIN = timedelta(seconds=8)  # SIGKILL follows SIGTERM after ten, or so people expect
+BLOCK = timedelta(seconds=2)
 PORTION = 64  # items judged at a stretch: some 25 ms in which nothing else happens
 
 
@@ -54,6 +55,7 @@ class Work:
         *,
         intake: Callable[[], Awaitable[str]] = always,
         marks: Marks | None = None,
+        block: timedelta = BLOCK,
     ) -> None:
         """
         Prepare for *settings*; nothing is begun yet.
@@ -62,6 +64,8 @@ class Work:
             stopping: Once it is set, `turn` finishes what is in flight, and ends.
             intake: Says why nothing more may be read now, or nothing.
             marks: Where to go on after Redis lost how far the sources were read.
+            block: How long a stage waits at a time for something to do; a lost
+                connection shows some seconds after it.
         """
         self.health = Health(clock)
         self._stopping = stopping
@@ -69,7 +73,7 @@ class Work:
         self._subscribers = _people(settings)
         self._origins: Mapping[str, Origin] = settings.origins
         self._stream, self._web, self._clock = stream, web, clock
-        self._intake, self._marks = intake, marks
+        self._intake, self._marks, self._block = intake, marks, block
         self._log = log.get("daemon")
         self._poller: Poller | None = None
         self._couriers: list[Courier] = []
@@ -216,7 +220,7 @@ class Work:
 
         If some that were taken before are gone by another hand, that is told.
         """
-        entries = await unless(self._stopping, reader.next(count)) or ()
+        entries = await unless(self._stopping, reader.next(count, self._block)) or ()
         if lost := reader.lost:
             reader.lost = 0
             queue, why = reader.queue.name, "somebody removed them by hand"

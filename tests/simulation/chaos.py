@@ -43,6 +43,8 @@ def run(seed: int, minutes: float = MINUTES, *, keep: bool = False) -> Result:
         people=chance.choice((6, 8, 10)),
         every=tuple(timedelta(seconds=chance.choice((10, 20, 30))) for _ in range(3)),
         everysec=chance.random() < 0.3,
+        block=timedelta(seconds=chance.choice((2, 5, 8))),
+        stale_after=timedelta(minutes=chance.choice((2, 5, 60))),
     )
     return watched(cast, seed, partial(_live, seed=seed, minutes=minutes), keep=keep)
 

@@ -12,7 +12,7 @@ from tests.simulation.process import known
 
 # Events that are errors, and what explains them; what is not here nothing explains.
 EXPLAINED: Final = {
-    "intake_stopped": ("redis full", "disk full"),
+    "intake_stopped": ("redis full", "redis cannot write", "disk full"),
     "sink_refused_us": ("sink revoked",),
     "house_not_kept": ("redis refused a connection", "request lost", "reply lost"),
 }

@@ -73,12 +73,17 @@ async def _judged(world: World, story: Callable[[World], Awaitable[bool]]) -> Ve
     return await judged(world, quiet=quiet)
 
 
-async def settled(world: World) -> bool:
-    """Wait until every source was read and nothing is left to do; return whether."""
+async def settled(world: World, look: float = LOOK) -> bool:
+    """
+    Wait until every source was read and nothing is left to do; return whether.
+
+    Args:
+        look: Seconds between two looks.
+    """
     began = world.loop.time()
     stream = await world.operator()
     while world.loop.time() < began + REST:
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(look)
         read = all(
             any(part.at > began for part in [*outlet.parts.values()][-1:])
             for outlet in world.outlets

@@ -205,6 +205,8 @@ class Line:
             call.ticket, call.ending = 0, None
         chronicle, dice, weather = self._chronicle, self._dice, self._cable.weather
         chronicle.note(self._life, call.name, _sum(call.command), crc32(_said(answer)))
+        if call.name == "adopt" and "others" in call.command and _taken(answer):
+            chronicle.count("orphans taken over")
         if self._life.alive and not call.answer.done():
             self._cable.point(self._life)
         gone = call.answer.done()
@@ -260,6 +262,11 @@ def _name(command: Sequence[Argument]) -> str:
     """Return what a command is called: its script's name, if it runs one."""
     name = str(command[0])
     return SCRIPTS.get(str(command[1]), "script") if name == "EVALSHA" else name
+
+
+def _taken(answer: Any) -> bool:
+    """Return whether an answer of ``adopt.lua`` holds entries."""
+    return isinstance(answer, list) and bool(answer[2])
 
 
 def _sum(command: Sequence[Argument]) -> int:

@@ -56,11 +56,16 @@ class Copy:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message as it lies in a chat."""
+    """
+    A message as it lies in a chat.
+
+    Attributes:
+        shown: What it says of each post, as it was sent or edited.
+    """
 
     number: int
     copies: Sequence[Copy]
-    shown: Item  # of the last of its lines, as it was sent or edited
+    shown: dict[str, Item]
 
 
 @dataclass(slots=True, eq=False)
@@ -114,6 +119,7 @@ class Messenger:
 
     Attributes:
         recognises: A message that is sent again with its key is taken once.
+        limited: It takes one message a second for a chat, and thirty in all.
         chats: By address.
         copies: What was taken, by whom it is for, post, version and text.
         down_until: Till then nobody gets an answer.
@@ -127,6 +133,7 @@ class Messenger:
     name: str
     road: Road
     recognises: bool
+    limited: bool
     recorded: Callable[[Copy], bool]
     chats: dict[str, Chat] = field(default_factory=dict)
     copies: dict[tuple[str, str, str], list[Copy]] = field(
@@ -138,6 +145,7 @@ class Messenger:
     poison: set[str] = field(default_factory=set)
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    _asking: dict[Life, int] = field(default_factory=lambda: defaultdict(int))
     _known: dict[str, str] = field(default_factory=dict)
     _tokens: float = OVERALL
     _counted: float = 0.0
@@ -173,6 +181,7 @@ class Messenger:
         patience = PATIENCE
         if self._unreached(request):
             patience = road.dice.choice((0.05, 0.05, 10.0))
+        self._asking[life] += 1
         try:
             async with asyncio.timeout(patience):
                 text = await answer
@@ -181,6 +190,8 @@ class Messenger:
             if patience < PATIENCE:
                 raise Transient("All connection attempts failed") from None
             raise unsure("no answer within 30 s") from None
+        finally:
+            self._asking[life] -= 1
         life.check()
         for copy in request.taken:
             copy.heard = road.loop.time()
@@ -293,19 +304,23 @@ class Messenger:
         if now < chat.not_before - 1e-3:
             count("too early")
             if chat.asked_by is request.life and request.began > chat.counted:
-                self.faults.append(f"{self.name}: {chat.name} was not left alone")
+                why = f"was not left alone at {now:.1f}, as it asked to be"
+                self.faults.append(f"{self.name}: {chat.name} {why}")
         chat.tokens = min(BURST, chat.tokens + now - chat.counted)
         self._tokens = min(OVERALL, self._tokens + (now - self._counted) * OVERALL)
         chat.counted = self._counted = now
         flooded = now < chat.floods_until or dice.random() < road.weather.sink_floods
-        if flooded or chat.tokens < 1:
+        if flooded or (self.limited and chat.tokens < 1):
             count("chat flooded")
             wait = timedelta(seconds=dice.choice((1, 3, 20)))
+            road.chronicle.note(self.name, "flooded", chat.name, wait)
             if not request.answer.done():
                 chat.asked_by = request.life
                 chat.not_before = now + wait.total_seconds()
             raise Transient("429 Too Many Requests", wait)
-        if self._tokens < 1 or dice.random() < road.weather.sink_floods / 10:
+        if (
+            self.limited and self._tokens < 1
+        ) or dice.random() < road.weather.sink_floods / 10:
             count("sink flooded")
             raise Transient("429", timedelta(seconds=5), everywhere=True)
         chat.tokens -= 1
@@ -320,7 +335,7 @@ class Messenger:
         if self.road.dice.random() < FIRM and self.road.weather is not CALM:
             self.road.chronicle.count("edit refused")
             raise Rejected("400 Bad Request: message can't be edited")
-        there.shown = item
+        there.shown = {item.post: item}
         self.road.chronicle.note(self.name, "edited", chat.name, item.key)
         self.road.chronicle.count("message edited")
         return request.message
@@ -337,7 +352,8 @@ class Messenger:
         for copy in copies:
             item = copy.item
             self._again(self.copies[(chat.name, item.key, item.text)], copy)
-        chat.messages[id_] = Message(self._numbers, copies, copies[-1].item)
+        shown = {copy.item.post: copy.item for copy in copies}
+        chat.messages[id_] = Message(self._numbers, copies, shown)
         request.taken = copies
         self._known[request.key] = id_
         keys = " ".join(copy.item.key for copy in copies)
@@ -357,6 +373,10 @@ class Messenger:
         cut_off = heard is not None and copy.by.troubled > heard
         if not copy.excuse and cut_off and not self.recorded(copy):
             copy.excuse = "its sender did not reach Redis"
+
+    def carries_of(self, life: Life) -> int:
+        """Return how many requests of *life* are on their way."""
+        return self._asking[life]
 
     def died(self, life: Life) -> None:
         """Excuse what *life* was told was taken, and could not write down."""

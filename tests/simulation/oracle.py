@@ -12,16 +12,17 @@ from datetime import UTC, datetime
 from typing import Final
 
 from monitor.alert import Subscriber
-from monitor.item import Delivery
+from monitor.item import Delivery, Item
 from monitor.stream import Depth, Letter
 from monitor.stream.archive import Archive
 from tests.simulation.history import Version, accepted, audience, by_post, due
-from tests.simulation.messenger import Copy, Message, Messenger, by_person
+from tests.simulation.messenger import Copy, Messenger, by_person
 from tests.simulation.outlets import Outlet
 from tests.simulation.posts import Post, concerns
 
 EVER: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 SOON: Final = 90.0  # seconds in which a post is told when nothing goes wrong
+PARKED: Final = 660.0  # seconds after which a chat that was closed is tried again
 SHOWN: Final = 12  # violations of a kind that are told
 
 
@@ -112,17 +113,17 @@ class Oracle:
         for copy in told:
             by_name[copy.item.post].append(copy)
             self._look_at(copy, person)
-        messages = self._messages(person)
+        shown = self._shown(person)
         for versions in self._versions.values():
             for post, some in by_post(versions):
                 self._look_for(person, some, by_name[post])
-                self._look_whether_corrected(person, some, messages.get(post))
+                self._look_whether_corrected(person, some, shown.get(post))
         self._look_at_the_order(person, told)
         self._look_for_fresh(person, by_name)
 
-    def _messages(self, person: Subscriber) -> dict[str, Message]:
-        """Return the newest message to *person* about each post that we know of."""
-        newest: dict[str, Message] = {}
+    def _shown(self, person: Subscriber) -> dict[str, Item]:
+        """Return what the newest message that we know of says of each post."""
+        newest: dict[str, tuple[int, Item]] = {}
         for messenger in self._outcome.messengers:
             for chat in messenger.chats.values():
                 if chat.name != person.name:
@@ -130,10 +131,10 @@ class Oracle:
                 for message in chat.messages.values():
                     if message.copies[0].heard is None:
                         continue  # a second one is what the program knows of
-                    before = newest.get(message.shown.post)
-                    if before is None or before.number < message.number:
-                        newest[message.shown.post] = message
-        return newest
+                    for post, item in message.shown.items():
+                        found = message.number, item
+                        newest[post] = max(newest.get(post, found), found, key=_number)
+        return {post: item for post, (_, item) in newest.items()}
 
     def _look_at(self, copy: Copy, person: Subscriber) -> None:
         """Look whether a copy says what was published, and concerns whom it reached."""
@@ -195,16 +196,15 @@ class Oracle:
         return False
 
     def _look_whether_corrected(
-        self, person: Subscriber, versions: Sequence[Version], message: Message | None
+        self, person: Subscriber, versions: Sequence[Version], shown: Item | None
     ) -> None:
         """Look whether what *person* sees is what they were to see last."""
-        if message is None:
+        if shown is None:
             return
         heard = [one for one in versions if audience(one, person)]
         newest = next(
             (one for one in reversed(heard) if not self._failed(one, person)), None
         )
-        shown = message.shown
         if newest is None or shown.text == newest.wording.text:
             return
         self._verdict.blame(
@@ -244,8 +244,21 @@ class Oracle:
             if not post.fresh or not concerns(post.now, person):
                 continue
             began = post.wordings[0].at
+            if self._shut(person) > began - PARKED:
+                continue
             if not any(copy.at - began <= SOON for copy in told.get(post.key, ())):
                 self._verdict.blame("late", f"{post.key} for {person.name}", post.key)
+
+    def _shut(self, person: Subscriber) -> float:
+        """Return when the chat of *person* was last closed to us, long ago if never."""
+        return max(
+            (
+                chat.closed_until or -PARKED
+                for messenger in self._outcome.messengers
+                for chat in messenger.chats.values()
+                if chat.name == person.name
+            ),
+        )
 
     # What there is too much of
 
@@ -309,6 +322,10 @@ class Oracle:
             ("403 Forbidden", "chat closed"),
         )
         return any(text in letter.why for text, _ in counts)
+
+
+def _number(found: tuple[int, Item]) -> int:
+    return found[0]
 
 
 def concerned(posts: Mapping[str, Post], lines: Sequence[str]) -> Iterator[str]:

@@ -104,8 +104,27 @@ def _made(
     main: Any,
     context: Context | None = None,
 ) -> "asyncio.Task[Any]":
-    task = asyncio.Task(main, loop=loop, context=context)
     life = known() if context is None else context.get(_life)
-    if life is not None:
-        life.own(task)
+    if life is None:
+        return asyncio.Task(main, loop=loop, context=context)
+    if not life.alive:
+        return _stillborn(main, loop)
+    task = asyncio.Task(main, loop=loop, context=context)
+    life.own(task)
     return task
+
+
+def _stillborn(main: Any, loop: asyncio.AbstractEventLoop) -> "asyncio.Task[Any]":
+    """
+    Return a task that never does anything, nor ends: the dead begin nothing.
+
+    If it ended at once, whoever begins the next when it ends would do so for ever.
+    """
+    main.close()
+    task = asyncio.Task(_nothing(loop.create_future()), loop=loop)
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+    return task
+
+
+async def _nothing(never: "asyncio.Future[None]") -> None:
+    await never

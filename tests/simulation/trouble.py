@@ -12,6 +12,7 @@ from tests.simulation.weather import CALM
 from tests.simulation.world import Process, World
 
 HOUR: Final = timedelta(hours=1)
+PEACE: Final = 900.0  # seconds; a chat that takes nothing for longer is given up
 JUMPS: Final = (-HOUR, -timedelta(seconds=30), timedelta(seconds=30), HOUR)
 
 
@@ -51,9 +52,10 @@ class Trouble:
         """Let things break until then."""
         while True:
             gap = self._dice.expovariate(1 / self._gap)
-            if self._world.loop.time() + gap > until:
+            left = until - self._now()
+            await asyncio.sleep(min(gap, left))
+            if gap > left:
                 break
-            await asyncio.sleep(gap)
             kind = self._dice.choices(self._kinds, self._weights)[0]
             self._world.chronicle.note("trouble", kind.__name__)
             kind()
@@ -74,7 +76,7 @@ class Trouble:
             messenger.down_until = messenger.revoked_until = 0.0
             for chat in messenger.chats.values():
                 chat.hangs_until = chat.floods_until = 0.0
-                chat.closed_until = min(chat.closed_until, world.loop.time())
+                chat.closed_until = min(chat.closed_until, self._now())
         for process in world.processes:
             if process.life:
                 process.life.cut_until = 0.0
@@ -172,6 +174,8 @@ class Trouble:
     def _bother_chat(self) -> None:
         messenger = self._dice.choice(self._world.messengers)
         chat = self._dice.choice([*messenger.chats.values()])
+        if self._now() < max(chat.hangs_until, chat.floods_until) + PEACE:
+            return
         until = self._now() + self._dice.choice((10, 60, 300))
         if self._dice.random() < 0.5:
             chat.hangs_until = until

@@ -60,6 +60,8 @@ class Cast:
         people: How many are told.
         every: How long a source is left alone between two reads.
         everysec: Redis loses up to a second when its power is cut.
+        block: How long a stage waits at a time for something to do.
+        stale_after: When something is no news any more.
     """
 
     processes: tuple[tuple[str, tuple[str, ...]], ...]
@@ -68,6 +70,8 @@ class Cast:
     people: int = 8
     every: tuple[timedelta, ...] = (timedelta(seconds=20),)
     everysec: bool = False
+    block: timedelta = timedelta(seconds=2)
+    stale_after: timedelta = timedelta(hours=1)
 
 
 @dataclass(slots=True, eq=False)
@@ -121,8 +125,14 @@ class World:
             for n in range(count)
         ]
         self.messengers = [
-            Messenger(PLAIN, self.road, recognises=False, recorded=self.recorded),
-            Messenger(SURE, self.road, recognises=True, recorded=self.recorded),
+            Messenger(
+                name,
+                self.road,
+                recognises=name == SURE,
+                limited=name == PLAIN,
+                recorded=self.recorded,
+            )
+            for name in (PLAIN, SURE)
         ]
         self.people = [*self._introduced(cast.people)]
         self.settings = self._told()
@@ -172,6 +182,7 @@ class World:
             sinks=sinks,
             subscribers=tuple(self.people),
             filter=judge(),
+            stale_after=dict.fromkeys((PLAIN, SURE), self.cast.stale_after),
         )
 
     def set_weather(self, weather: Weather) -> None:
@@ -205,6 +216,8 @@ class World:
             return
         self.chronicle.note("killed", life)
         self.chronicle.count("process killed")
+        if any(messenger.carries_of(life) for messenger in self.messengers):
+            self.chronicle.count("process killed while it was sending")
         life.end()
         for messenger in self.messengers:
             messenger.died(life)
@@ -261,6 +274,7 @@ class World:
                 stopping,
                 intake=Intake(stream, state, clock, lambda _: self.free),
                 marks=memory,
+                block=self.cast.block,
             )
             process.health = work.health
             beside = [watch(stream, state, clock, memory.look if memory else None)]
