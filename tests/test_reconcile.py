@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -21,8 +22,19 @@ from monitor.reconcile import Reconciler
 from monitor.stream import ITEMS, MATCHES, QUEUES, Letter, Stream, outbox
 from monitor.stream.door import Door
 from monitor.stream.reader import Damaged
+from monitor.trouble import Troubles
 from tests.clock import START, FakeClock
-from tests.parts import DRONE, DULL, GOVERNOR, drones, logged, post, told
+from tests.cutter import cutting
+from tests.parts import (
+    DRONE,
+    DULL,
+    GOVERNOR,
+    drones,
+    events,
+    logged,
+    post,
+    told,
+)
 from tests.stream_values import drained
 
 MINUTE, TEN = timedelta(minutes=1), timedelta(minutes=10)
@@ -298,6 +310,46 @@ async def test_only_who_archives_keeps_account(town: Town, other: Stream) -> Non
         await pipeline.keep(some, town.house.archive, town.stream)
     await town.look(2 * TEN)
     assert 0 == len(await drained(town.stream.reader(ITEMS, "filter")))
+
+
+async def test_of_several_one_keeps_account(town: Town, other: Stream) -> None:
+    """Whoever has the lease does, until it has died."""
+    await other.take("reconcile", timedelta(minutes=10))
+    await town.keep()
+    await town.look()
+    assert "" == await town.stream.cursor("monitor/account")
+    await other.release("reconcile")
+    await town.look()
+    assert "until" in await town.stream.cursor("monitor/account")
+
+
+async def test_what_was_kept_and_cannot_be_read_begins_anew(town: Town) -> None:
+    """Another version of the program wrote it: the last minutes are looked at again."""
+    damaged = msgspec.json.encode(Troubles({}, "{of another version")).decode()
+    await town.stream.accept("monitor/account", [], damaged)
+    await town.keep()
+    await town.look()
+    assert [] == await town.told()
+    assert "until" in await town.stream.cursor("monitor/account")
+
+
+async def test_redis_that_is_away_is_no_end(
+    redis_url: str, prefix: str, clock: FakeClock, tmp_path: Path
+) -> None:
+    """It is looked at another time, and the log says why it was not."""
+    async with cutting(redis_url, tmp_path) as cutter:
+        shaky = await Stream.connect(cutter.url, "one", clock=clock, prefix=prefix)
+        town = Town(shaky, clock, tmp_path)
+        await town.keep()
+        cutter.lose(lambda: True)
+        with logged() as lines:
+            await town.look()
+        cutter.lose(lambda: False)
+        await town.look()
+        assert "until" in await shaky.cursor("monitor/account")
+        town.house.close()
+        await shaky.aclose()
+    assert ["account_not_kept"] == events(lines)
 
 
 # Windows
