@@ -410,8 +410,10 @@ def _burst(random: Random) -> list[Said]:
         entries[at] = ("XADD", "s1", "1-*", *_fields(random))
     for at in random.sample(range(size), 5):
         entries.insert(at, ("XDEL", "s1", f"1-{random.randrange(at + 1)}"))
+    entries.append(("EVAL", COPY, "2", "s1", "copy"))
     cuts = sorted(random.sample(range(size), 12))
-    return [*entries, *(("XTRIM", "s1", "MINID", "~", f"1-{cut}") for cut in cuts)]
+    key = random.choice(("s1", "s1", "copy"))
+    return [*entries, *(("XTRIM", key, "MINID", "~", f"1-{cut}") for cut in cuts)]
 
 
 def _lasting(line: Said) -> Said:
