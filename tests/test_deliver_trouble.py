@@ -263,3 +263,18 @@ async def test_one_message_silences_no_sink_that_has_but_one_chat(
 
         assert ["governor/2/1", "governor/3/1"] == [one.of for one in at.sink.log]
         assert ["500"] == [letter.why for letter in await stream.dead()]
+
+
+async def test_being_asked_to_wait_says_nothing_against_a_message(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A chat that is flooded for an hour gets everything, in order, and is obeyed."""
+    flooded = Transient("429", timedelta(seconds=20))
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([flooded] * 180)
+        for id_ in "12":
+            await at.post(match(id_), ["ann"])
+        await at.work()
+
+        assert [("sent", f"governor/{id_}/1") for id_ in "12"] == at.told("ann@")[-2:]
+        assert 180 == clock.slept.count(timedelta(seconds=20))

@@ -151,6 +151,8 @@ class Bearer:
             self._rounds.outage.failed(box.name, turn.began)
         if trouble.instead:
             trouble.instead = None  # it is no better off: the fault lies elsewhere
+        elif asked is not None:
+            trouble.why = str(failure)  # it is to wait: that says nothing against it
         elif trouble.refusals.hopeless(failure, now, self._took):
             await self._settle(box, _dead(box, str(failure)))
             box.trouble = None
