@@ -144,6 +144,24 @@ class Rampage:
         await (self._kill(one) if what == "kill" else self._stop(one))
         return True
 
+    async def alone(self) -> None:
+        """
+        Kill once while all is well, and see how soon the work goes on.
+
+        In the thick of it that says little: what was hit waits for others that are.
+        """
+        if await until(self._well, STARTING) is None:
+            return
+        deck = [card for card in self._shuffled() if card[0] != "stop"]
+        began = time.monotonic()
+        if await self._played(*deck[0]):
+            await until(self._well, STARTING)
+            kind = "alone, " + ("server" if deck[0][0] == "server" else "process")
+            self.tally.seconds[kind].append(time.monotonic() - began)
+
+    async def _well(self) -> bool:
+        return await self._at_work() and not self._hits
+
     def _thrives(self, slot: Slot) -> bool:
         """
         Tell whether each role of *slot* got something done in one of its last lives.
@@ -277,6 +295,7 @@ class Rampage:
             if not hit.up:  # the server is back: the next message is its first
                 hit.up, hit.done = True, taken
             done = taken if kind in ("server", "deliver") else look.done[kind]
+            hit.done = min(hit.done, done)  # another database begins from nothing
             if done > hit.done:
                 self.tally.seconds[kind].append(now - hit.at)
                 del self._hits[kind]

@@ -25,6 +25,8 @@ SETTLING = 120.0  # seconds of peace in which everything that is owed has to com
 FRESH = 15.0  # seconds in which what is published then has to come
 DRAINING = 30.0  # seconds until every stage has done with everything
 ERA = 60  # kills until the roles are dealt to the processes anew
+CALM = 40  # kills until one that hits while all is well
+STALLED = 90.0  # seconds without a process that is worth to be killed
 PROGRESS = 50  # kills until a word of it
 
 
@@ -122,24 +124,35 @@ class _Run:
             )
 
     async def _kill(self, kills: int) -> None:
+        """Strike until so many have been killed, or none is left that can be."""
         rampage, tally = self._rampage, self._rampage.tally
-        began, era = time.monotonic(), 0
-        while tally.killed < kills:
+        began = last = time.monotonic()
+        while tally.killed < kills and time.monotonic() - last < STALLED:
             before = tally.killed
             await rampage.strike()
-            if tally.killed // ERA > era and len(self._splits) > 1:
-                era = tally.killed // ERA
-                await rampage.move_out()
-                await rampage.settle_in(self._splits[era % len(self._splits)])
-            if tally.killed // PROGRESS > before // PROGRESS:
-                self._say(time.monotonic() - began)
-        self.outcome.took = time.monotonic() - began
+            if tally.killed > before:
+                await self._between(tally.killed)
+                last = time.monotonic()
+                self.outcome.took = last - began
+        if tally.killed < kills:
+            said = f"after {tally.killed} kills: {rampage.last_words()}"
+            self._world.ledger.wrong("stalled", said)
 
-    def _say(self, seconds: float) -> None:
+    async def _between(self, killed: int) -> None:
+        """Do what is due after so many kills."""
+        if killed % CALM == 0:
+            await self._rampage.alone()
+        if killed % ERA == 0 and len(self._splits) > 1:
+            await self._rampage.move_out()
+            split = self._splits[killed // ERA % len(self._splits)]
+            await self._rampage.settle_in(split)
+        if killed % PROGRESS == 0:
+            self._say(killed)
+
+    def _say(self, killed: int) -> None:
         counts, ledger = self._world.ledger.counts, self._world.ledger
-        killed = self._rampage.tally.killed
         print(  # noqa: T201
-            f"{killed} kills in {seconds:.0f} s: {counts['posts']} posts, "
+            f"{killed} kills in {self.outcome.took:.0f} s: {counts['posts']} posts, "
             f"{ledger.obligations()} owed, {len(ledger.missing())} on their way, "
             f"{counts['duplicated']} duplicated, {len(ledger.examples)} wrong",
             file=sys.stderr,

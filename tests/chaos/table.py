@@ -16,6 +16,7 @@ WRONG = (
     "refused",
     "ended by itself",
     "stopped badly",
+    "stalled",
 )
 MANY = 60  # kills after which each kind must have hit something in flight
 
@@ -48,8 +49,12 @@ def figures(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "repeats that webhooks recognised", f"{outcome.world.hooks.repeats}"
     for what in WRONG:
         yield what, f"{counts[what]}"
+    for kind in ("process", "server"):
+        took = _shares(tally.seconds[f"alone, {kind}"])
+        yield f"kill of a {kind} while all is well → its next work, s", took
     for kind in (*ROLES, "server"):
-        yield f"kill of {kind} → next work, s", _shares(tally.seconds[kind])
+        took = _shares(tally.seconds[kind])
+        yield f"kill of {kind} in the thick of it → its next work, s", took
     yield "start → ready, s", _shares(tally.seconds["start"])
     yield "SIGTERM → end, s", _shares(tally.seconds["stop"])
     yield "peace → all told, s", _seconds(outcome.settled)
