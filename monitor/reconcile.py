@@ -139,7 +139,7 @@ class Records:
         archive, now, sources = self.archive, self.standing, self.sources
         books = Books(*window)
         since, until = window.since - before, window.until + after
-        for item in chain(now.items, archive.items(window.since, until, sources)):
+        for item in chain(now.items, archive.items(since, until, sources)):
             if self._is_ours(item.source):
                 books.item(item)
         for match in chain(now.matches, archive.matches(*window, sources)):

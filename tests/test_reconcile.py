@@ -37,7 +37,7 @@ from tests.parts import (
 )
 from tests.stream_values import drained
 
-MINUTE, TEN = timedelta(minutes=1), timedelta(minutes=10)
+NOW, MINUTE, TEN = timedelta(), timedelta(minutes=1), timedelta(minutes=10)
 ANN = Subscriber(name="ann", sink="chat", to="1", places=("RU-BEL",))
 
 
@@ -57,10 +57,12 @@ class Town:
         )
         self.reconciler = Reconciler(self.house, stream, clock, lambda: self.settings)
 
-    async def publish(self, *ids: str, text: str = DRONE, **more: Any) -> None:
-        """Let posts be collected now."""
-        now = self.clock.now()
-        items = [replace(post(id_, text), seen=now, published=now) for id_ in ids]
+    async def publish(
+        self, *ids: str, text: str = DRONE, ago: timedelta = NOW, **more: Any
+    ) -> None:
+        """Let posts be collected now; they were read a while *ago*."""
+        then = self.clock.now() - ago
+        items = [replace(post(id_, text), seen=then, published=then) for id_ in ids]
         await self.stream.accept("governor", items, ids[-1], **more)
 
     async def note(self, *ids: str) -> None:
@@ -213,6 +215,19 @@ async def test_numbers_that_nobody_saw_are_found(town: Town) -> None:
     for _ in range(3):
         await town.look()
     assert ["Over"] == [one.split()[0] for one in await town.told()]
+
+
+async def test_a_read_of_an_hour_leaves_no_gap(town: Town) -> None:
+    """What was read long before it was accepted is there, in whichever window."""
+    await town.publish("10", text=DULL)
+    await town.all()
+    for _ in range(8):
+        await town.look()
+    await town.publish("11", "12", text=DULL, ago=5 * TEN)
+    await town.publish("13", text=DULL)
+    await town.all()
+    await town.look(2 * TEN)
+    assert [] == await town.told()
 
 
 async def test_a_number_of_weeks_ago_is_known_to_a_new_reconciler(
