@@ -87,6 +87,14 @@ def test_who_is_not_concerned_is_counted(tmp_path: Path) -> None:
     assert "1 not concerned" in out
 
 
+def test_why_nobody_is_told_is_said_as_the_account_has_it(file: Path) -> None:
+    """By the rule that came nearest, and what was missing."""
+    out = call("explain", "Над Грайвороном тихо", "-c", file).stdout
+    assert "nobody: no rule matches (drones: no topic)" in out
+    out = call("explain", "Тихо", "-c", file).stdout
+    assert "nobody: no rule matches (no rule is about it)" in out
+
+
 def test_every_line_is_answered_in_order(file: Path) -> None:
     """Bare lines, JSON texts and items have one answer each, matched or not."""
     answers, _ = answered(

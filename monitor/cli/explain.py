@@ -51,10 +51,9 @@ def _explain(settings: Settings, posts: Iterable[Item], *, json: bool) -> None:
     for number, item in enumerate(posts):
         origin = settings.origins.get(item.source) or Origin(source=item.source)
         if json:
-            match = settings.filter.judge(item, origin)
-            reading = match.reading if match else settings.filter.read(item, origin)
-            matches = [match] if match else []
-            answer({"id": item.id, "reading": reading, "matches": matches})
+            judged = settings.filter.weigh(item, origin)
+            matches = [judged.match] if judged.match else []
+            answer({"id": item.id, "reading": judged.reading, "matches": matches})
         else:
             if number:
                 click.echo()

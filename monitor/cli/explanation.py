@@ -24,8 +24,8 @@ FAILED = "no, by its "  # how the filter begins to say why a rule does not match
 
 def explanation(settings: Settings, item: Item, origin: Origin) -> Iterator[str]:
     """Yield the lines that explain *item*, a post of *origin*."""
-    match = settings.filter.judge(item, origin)
-    reading = match.reading if match else settings.filter.read(item, origin)
+    judged = settings.filter.weigh(item, origin)
+    match, reading = judged.match, judged.reading
     said = _said(settings.filter.explain(item, origin))
     if item.title:
         yield INDENT + click.style(one_line(item.title), bold=True)
@@ -36,7 +36,7 @@ def explanation(settings: Settings, item: Item, origin: Origin) -> Iterator[str]
     yield from _block("topics", _subjects(reading, item.text))
     yield from _block("signal", [*said["signal:"], *said["claim"]])
     yield from _block("rules", _rules(settings.rules, said["rule"]))
-    yield from _block("told", _told(settings, match, origin))
+    yield from _block("told", _told(settings, match, origin, judged.why))
 
 
 def _said(lines: Iterable[str]) -> Mapping[str, list[str]]:
@@ -135,10 +135,12 @@ def _lacking(rule: Rule | None, why: str) -> str:
     )
 
 
-def _told(settings: Settings, match: Match | None, origin: Origin) -> list[str]:
+def _told(
+    settings: Settings, match: Match | None, origin: Origin, why: str
+) -> list[str]:
     """Return who would be told, who would not be, and why."""
     if match is None:
-        return ["nobody: no rule matches"]
+        return [f"nobody: no rule matches ({why})"]
     rows, unconcerned = [], 0
     for one in settings.subscribers:
         decision = decide(match, one, origin)
