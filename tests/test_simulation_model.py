@@ -117,6 +117,79 @@ async def test_a_trim_ends_after_ten_thousand(a_rig: Rig) -> None:
         ))[2:]  # fmt: skip
 
 
+SCRIPTS = [
+    "return {1.9, -1.9, 'a', {ok = 'fine'}, true, false, {err = 'MY own'}, nil, 3}",
+    "return {redis.call('SET', 'k', 'v'), redis.call('GET', 'no'), redis.call('PING')}",
+    "local t = redis.call('SET', 'k', 'v') return {type(t), t.ok}",
+    "local t = redis.pcall('XLEN', 'k') return {type(t), t.err, t.ok}",
+    "return redis.pcall('XLEN', 'k')",
+    "return redis.call('XLEN', 'k')",
+    "return redis.call('XLEN')",
+    "return redis.call()",
+    "return redis.call('XLEN', {})",
+    "return redis.call('SET', 'n', 123456789012)",
+    "return {tostring(redis.call('GET', 'n')), #redis.call('HGETALL', 'none')}",
+    "return {10 / 3, 2 ^ 53, -0.5}",
+    "return {n = 3, a = 'x'}",
+    "return {{1, {2, {3}}}, {}, {'a', false, 'b'}}",
+    "return",
+    "return redis.error_reply('MY own')",
+    "return redis.error_reply('-MY own')",
+    "return redis.status_reply('fine')",
+    "return redis.sha1hex('text')",
+    "return pcall(redis.call, 'XLEN', 'k')",
+    "local ok, why = pcall(redis.call, 'XLEN', 'k') return {type(why), why}",
+    "local ok, why = pcall(redis.call, 'XLEN', 'k') error(why)",
+    "redis.log(redis.LOG_NOTICE, 'said') return KEYS[1] == nil and #ARGV",
+    "error('mine')",
+    "error({err = 'MY own'})",
+    "local x = nil return x.y",
+    "local function f() redis.call('XLEN', 'k') end f()",
+    "foo = 1",
+    "return foo",
+    "return string.format('%013x', 2 ^ 40) .. #table.concat({1, 2}, ',')",
+    "return {unpack({1, 2, 3}, 2)}",
+    "return {tonumber('0x10'), tonumber('z', 36), tonumber('1e3'), math.max(1, 2)}",
+    "return {string.match('12-34', '^(%d+)-(%d+)$')}",
+    "this is no script",
+    "redis.call('SET', 'w', '1') error('after a write')",
+    "return struct.pack('>I4c8I2B', 7, 'abcdefgh', 300, 1)",
+    "return {struct.unpack('>I4c8I2B', struct.pack('>I4c8I2B', 7, 'abcdefgh', 9, 1))}",
+    "return {struct.unpack('>I4c2', 'xabcdyz', 2)}",
+    "return {struct.unpack('<i2', string.char(1, 255))}",
+    "return struct.pack('>I4', -1)",
+    "return struct.pack('>I2', 70000)",
+    "return struct.pack('>i4', -5)",
+    "return struct.pack('<I4', '12')",
+    "return struct.pack('>I4', 3.7)",
+    "return struct.pack('>I8', 2 ^ 40)",
+    "return struct.pack('h', 258)",
+    "return struct.pack('>c3', 'abcd')",
+    "return struct.pack('>c3', 'ab')",
+    "return struct.unpack('>I4', 'abc')",
+]
+
+
+async def test_scripts_are_answered_alike(a_rig: Rig) -> None:
+    """Values become what Redis makes of them, and errors say the same."""
+    said: list[sides.Line] = [
+        ("EVAL", f"{first}{script}", 0)
+        for script in SCRIPTS
+        for first in ("", "#!lua\n", "#!lua flags=no-writes\n")
+    ]
+    said += [
+        ("EVALSHA", "0" * 40, 0), ("EVALSHA", "short", 0), ("EVAL", "return 1", 1),
+        ("EVAL", "return 1", "x"), ("EVAL", "return 1", -1), ("EVAL", "return 1"),
+        ("EVAL", "#!lua flags=bogus\nreturn 1", 0), ("SCRIPT", "LOAD", "return 1"),
+        ("EVALSHA", "E0E1F9FABFC9D4800C877A703B823AC0578FF8DB", 0),
+        ("SCRIPT", "EXISTS", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0" * 40),
+    ]  # fmt: skip
+    async with a_rig.town(time.time) as town:
+        await town.pair.hear(said)
+
+    assert 0 == town.pair.unknown
+
+
 LENGTHS = [*range(70), *range(118, 134), 200, 1000, 2500]
 WIDTHS = (7, 8, 12, 13, 15, 16, 23, 24, 31, 32, 62, 63)
 BORDERS = [

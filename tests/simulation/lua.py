@@ -9,6 +9,7 @@ value is `false`, a number loses what follows its point, a list ends at its firs
 import re
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,8 @@ EXACT = 10**16  # whole numbers up to it are written without an exponent
 PLAIN: Final = frozenset({b"boolean", b"nil", b"number", b"string"})
 FAR = 1 << 63
 ON_STACK = 3000  # values that can be handed over one by one
+PACKED: Final = frozenset({int, bytes})
+TOO_SHORT: Final = "bad argument #{} to 'pack' (string too short)"
 ARGUMENTS: Final = "ERR Command arguments must be strings or integers"
 NO_COMMAND: Final = "ERR Please specify at least one argument for this call"
 
@@ -257,24 +260,19 @@ class _Layout:
             (part.startswith(b"c"), part[:1].islower(), size)
             for part, size in zip(parts, sizes, strict=True)
         ]
+        self._texts = [(n, part[2]) for n, part in enumerate(self._parts) if part[0]]
 
     def pack(self, values: tuple[Any, ...]) -> bytes:
         """Return *values* as bytes."""
         if len(values) != len(self._parts):
             raise unsupported(values)
-        packed: list[Any] = []
-        for n, ((text, signed, size), value) in enumerate(
-            zip(self._parts, values, strict=True), start=2
-        ):
-            if text:
-                if type(value) is not bytes:
-                    raise unsupported(value)
-                if len(value) < size:
-                    raise ValueError(f"bad argument #{n} to 'pack' (string too short)")
-                packed.append(value)
-            else:
-                packed.append(_wrapped(value, size, signed=signed))
-        return self._struct.pack(*packed)
+        if {*map(type, values)} <= PACKED:
+            for at, size in self._texts:
+                if len(values[at]) < size:
+                    raise ValueError(TOO_SHORT.format(at + 3))
+            with suppress(struct.error, TypeError):  # a number too large, or a text
+                return self._struct.pack(*values)
+        return self._struct.pack(*map(_fitting, self._parts, values))
 
     def unpack(self, text: bytes, start: int) -> tuple[Any, ...]:
         """Return what *text* holds from *start*, counted from 1, and where it ends."""
@@ -289,7 +287,13 @@ def _layout(form: bytes) -> _Layout:
     return _Layout(form)
 
 
-def _wrapped(value: Any, size: int, *, signed: bool) -> int:
+def _fitting(part: tuple[bool, bool, int], value: Any) -> Any:
+    """Return *value* as Lua's library takes it for a text or a number of some bytes."""
+    text, signed, size = part
+    if text:
+        if type(value) is not bytes:
+            raise unsupported(value)
+        return value
     if type(value) is bytes and re.fullmatch(rb"-?\d{1,15}", value):
         value = int(value)  # Lua takes a text for its number, too
     if type(value) not in (int, float) or abs(value) > EXACT:

@@ -7,7 +7,8 @@ local invoke, pack, unpack_struct, missing, sha1hex = ...
 local ON_STACK = 3000  -- values that can be handed over one by one
 
 local getinfo, setfenv, loadstring = debug.getinfo, setfenv, loadstring
-local error, rawset, select, setmetatable = error, rawset, select, setmetatable
+local error, pcall, rawset, select = error, pcall, rawset, select
+local setmetatable = setmetatable
 local string, tostring, type, unpack, xpcall = string, tostring, type, unpack, xpcall
 
 local function line(level)  -- in which line of the script this happens
@@ -41,8 +42,13 @@ local redis = {
   log = function() end,
 }
 
+local function protected(ok, why, ...)  -- what is caught is a text
+  if not ok and type(why) == 'table' and why.err ~= nil then why = why.err end
+  return ok, why, ...
+end
+
 local function checked(kind, ...)
-  if kind == nil then error((...), 3) end
+  if kind == nil then error('user_script:' .. line(3) .. ': ' .. (...), 0) end
   return kind, ...
 end
 
@@ -65,7 +71,9 @@ local sandbox = {
   cmsgpack = unknown('cmsgpack', {}), bit = unknown('bit', {}), os = unknown('os', {}),
   math = unknown('math', maths), string = string, table = table,
   assert = assert, error = error, getmetatable = getmetatable, ipairs = ipairs,
-  next = next, pairs = pairs, pcall = pcall, rawequal = rawequal, rawget = rawget,
+  next = next, pairs = pairs,
+  pcall = function(...) return protected(pcall(...)) end,
+  rawequal = rawequal, rawget = rawget,
   select = select, setmetatable = setmetatable, tonumber = tonumber,
   tostring = tostring, type = type, unpack = unpack, xpcall = xpcall,
 }

@@ -24,10 +24,11 @@ from monitor.stream.door import Argument, Wire
 from tests.simulation.store import Store
 
 FUTURE: Final = "90000000000000"  # ms: the year 4822
-# Versions differ in these words, and name a script that failed or do not.
+# Versions differ in these words, and name a script that failed or do not; and the
+# model does not know the line of what a script ends with.
 WORDING: Final = re.compile(
     r" Redis| redis lib|Lua redis lib | Please use EVAL\.| script: (\w{40}, )?on .*$"
-    r"|(?<=Unbalanced ).*$"
+    r"|(?<=Unbalanced ).*$|(?<=user_script:)\d+"
 )
 TOLD: Final = frozenset({"role", "maxmemory_policy", "maxmemory"})
 SLACK = 20_000  # milliseconds
