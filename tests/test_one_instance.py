@@ -88,11 +88,9 @@ def crowd() -> Iterator[Crowd]:
 
 
 def refusals(crowd: Crowd) -> set[str]:
-    """Return what those say that were refused, each in a line, and soon."""
+    """Return what those say that were refused, each in a line."""
     for one in crowd.refused():
         assert REFUSED == one.process.returncode
-        assert one.used
-        assert one.used.ru_utime + one.used.ru_stime < MOST
     said = [one.said() for one in crowd.refused()]
     assert all(text.count("\n") == 1 for text in said)
     return set(said)
@@ -115,7 +113,11 @@ async def test_of_twenty_that_start_at_once_one_works(
 
     assert not works.ended()
     who = f"is in use by process {works.process.pid}\n"
-    assert 19 == len(crowd.refused())
+    used = [
+        one.used.ru_utime + one.used.ru_stime for one in crowd.refused() if one.used
+    ]
+    assert 19 == len(used)
+    assert max(used) < MOST
     assert {f"monitor: {file} (collect) {who}"} >= {
         said.replace("process unknown", f"process {works.process.pid}")
         for said in refusals(crowd)
