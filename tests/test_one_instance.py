@@ -113,9 +113,8 @@ async def test_of_twenty_that_start_at_once_one_works(
 
     assert not works.ended()
     who = f"is in use by process {works.process.pid}\n"
-    used = [
-        one.used.ru_utime + one.used.ru_stime for one in crowd.refused() if one.used
-    ]
+    refused = [one.used for one in crowd.refused() if one.used]
+    used = [one.ru_utime + one.ru_stime for one in refused]
     assert 19 == len(used)
     assert max(used) < MOST
     assert {f"monitor: {file} (collect) {who}"} >= {
