@@ -13,6 +13,7 @@ from typing import Any, Final
 from redis.exceptions import ConnectionError as Broken
 
 from tests.simulation.commands import COMMANDS, Command, command_of
+from tests.simulation.facts import CONFIG, OLD_VERSION, VERSION, information
 from tests.simulation.keyspace import Keyspace
 from tests.simulation.lua import NO_COMMAND, Lua, Script
 from tests.simulation.replies import (
@@ -49,19 +50,6 @@ GROUP_GONE: Final = (
 CLOSED: Final = "Connection closed by server."
 # What is answered though the data are still being read.
 ALWAYS: Final = frozenset({b"ACL", b"CONFIG", b"INFO", b"TIME"})
-CONFIG: Final = {
-    "appendfsync": "always",
-    "appendonly": "yes",
-    "bind": "* -::*",
-    "databases": "16",
-    "maxmemory": "0",
-    "maxmemory-policy": "noeviction",
-    "port": "0",
-    "protected-mode": "yes",
-    "save": "",
-    "tls-port": "0",
-    "unixsocketperm": "700",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,34 +406,19 @@ class Store:
         raise unsupported(args)
 
     def _info(self, args: Args) -> bytes:
-        sections: dict[str, dict[str, object]] = {
-            "Server": {
-                "redis_version": "7.2.4",
-                "server_name": "valkey",
-                "valkey_version": "9.1.2",
-            },
-            "Memory": {
+        return information(
+            {
                 "used_memory": self.used_memory,
                 "maxmemory": self.config["maxmemory"],
                 "maxmemory_policy": self.config["maxmemory-policy"],
-            },
-            "Persistence": {
                 "loading": int(self.loading),
-                "rdb_last_bgsave_status": "ok",
                 "aof_enabled": int(self.config["appendonly"] == "yes"),
                 "aof_last_write_status": "err" if self.broken_disk else "ok",
+                "role": "slave" if self.read_only else "master",
+                **(OLD_VERSION if self._keys.old else VERSION),
             },
-            "Replication": {"role": "slave" if self.read_only else "master"},
-        }
-        wanted = {part.decode().lower() for part in args[1:]}
-        if wanted - {name.lower() for name in sections}:
-            raise unsupported(args)
-        return "\r\n".join(
-            line
-            for name, facts in sections.items()
-            if not wanted or name.lower() in wanted
-            for line in (f"# {name}", *(f"{k}:{v}" for k, v in facts.items()), "")
-        ).encode()
+            [part.decode().lower() for part in args[1:]],
+        )
 
 
 def _encoded(part: Argument) -> bytes:

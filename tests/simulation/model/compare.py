@@ -6,10 +6,11 @@ from random import Random
 from typing import Any, Final
 
 from monitor.stream.door import Wire
+from tests.simulation.model.shifts import jobs
 from tests.simulation.model.sides import UNKNOWN, Hearer, Line
 from tests.simulation.model.words import BEGIN, lines
 from tests.simulation.model.work import BEGIN as BEGIN_WORK
-from tests.simulation.model.work import Crew, Job, jobs
+from tests.simulation.model.work import Crew, Job
 
 CONTAINERS: Final = frozenset({"CONFIG", "SCRIPT", "XGROUP", "XINFO"})
 SPAN = 100  # commands between two empty servers
