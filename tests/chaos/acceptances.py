@@ -39,7 +39,8 @@ class Acceptances:
 
     Attributes:
         counts: How many of them nobody had recorded when the process was killed, or
-            had stopped; those that could not be looked up are counted apart.
+            had stopped; those that could not be looked up are counted apart.  "Left
+            behind" are those whose chat was sent something else before they were.
     """
 
     def __init__(self) -> None:
@@ -71,6 +72,9 @@ class Acceptances:
         known = await self._look(door, time.monotonic())
         left = len(self._open)
         self.counts[end if known else f"{end}, unknown"] += left
+        if known:  # no chat is sent the next message before the last is recorded
+            chats = {one.subscriber for one in self._open.values()}
+            self.counts["left behind"] += left - len(chats)
         self._ends |= dict.fromkeys(self._open, end)
         self._open.clear()
         for message in list(self._ends)[:-KEPT]:

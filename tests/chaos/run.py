@@ -19,6 +19,7 @@ from tests.chaos.town import PLACES, configured
 from tests.chaos.waits import until
 from tests.chaos.world import World, living
 from tests.daemons import bots
+from tests.worlds import run as run_to_end
 
 STARTING = 60.0  # seconds until every source was read for the first time
 SETTLING = 120.0  # seconds of peace in which everything that is owed has to come
@@ -43,6 +44,7 @@ class Outcome:
         drained: How many seconds later every stage had done with everything.
         lost: What never came.
         dead: What the program has set aside.
+        unexplained: What its own account says, if that does not add up.
     """
 
     seed: int
@@ -54,6 +56,7 @@ class Outcome:
     drained: float | None = None
     lost: list[str] = field(default_factory=list)
     dead: list[str] = field(default_factory=list)
+    unexplained: str = ""
 
 
 async def run(
@@ -84,7 +87,7 @@ class _Run:
         chance: random.Random,
         splits: Sequence[Sequence[str]],
     ) -> None:
-        self._world, self._splits = world, splits
+        self._world, self._file, self._splits = world, file, splits
         self._gauge = Gauge(file.parent / "state")
         self._rampage = Rampage(world, file, self._gauge, chance)
         self.outcome = Outcome(seed, world, self._rampage.tally)
@@ -105,11 +108,20 @@ class _Run:
                 await self._make_peace()
                 for task in aside:
                     task.cancel()
+            await self._add_up()
             await rampage.move_out()
         finally:
             await rampage.close()
             await self._gauge.close()
         return self.outcome
+
+    async def _add_up(self) -> None:
+        """Ask the program to account for all that it has seen."""
+        done = await run_to_end(
+            "monitor", "account", "--from", "2020-01-01", "-c", self._file
+        )
+        if done.code:
+            self.outcome.unexplained = f"{done.out} {done.err}".strip()
 
     async def _begun(self) -> None:
         """Wait until every source was read, so that all that comes now is news."""

@@ -81,6 +81,10 @@ def faults(outcome: Outcome) -> Iterator[str]:
         yield "some stage has not done with everything"
     if ends["stop"]:
         yield f"accepted and not recorded at a stop: {ends['stop']}"
+    if ends["left behind"]:
+        yield f"sent on before the last was recorded: {ends['left behind']}"
+    if outcome.unexplained:
+        yield f"the program's own account: {outcome.unexplained}"
     if tally.killed >= MANY:
         yield from _not_seen(outcome)
 
