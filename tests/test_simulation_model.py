@@ -43,6 +43,11 @@ async def _rig(server: Server) -> Rig:
     return await rig(await server.ensure())
 
 
+def test_there_is_a_server_to_compare_with() -> None:
+    """Without one, nothing here would be run."""
+    assert [*binaries()]
+
+
 async def test_commands_are_answered_alike(a_rig: Rig) -> None:
     """Whatever is said, right or wrong, the model answers what the server does."""
     async with a_rig.town(time.time) as town:
