@@ -36,6 +36,8 @@ LIVES = 3  # of a role in a row without anything done; then it is left alone
 STARTING = 60.0  # seconds until a process is at work
 PATIENCE = 15.0  # seconds after which a process that is to stop is killed
 STOPPED_IN = 10.0  # seconds
+UNAVAILABLE = 69  # EX_UNAVAILABLE
+KILLED = "stopped at once (status -9)"  # what such a process says of its server
 
 
 @dataclass(slots=True)
@@ -174,13 +176,21 @@ class Rampage:
         )
 
     async def mend(self) -> None:
-        """Start again what has ended by itself, which nothing ever should."""
+        """
+        Start again what has ended by itself, which nothing should.
+
+        But a start is given up when the server that it has begun is killed at once.
+        """
         for slot in self._slots:
             slot.listen()
-            if slot.ended is not None:
-                said = f"{slot.roles} ended with {slot.ended}: {slot.last_words()}"
+            if slot.ended is None:
+                continue
+            said = f"{slot.roles} ended with {slot.ended}: {slot.last_words()}"
+            if slot.ended == UNAVAILABLE and KILLED in said and not slot.ready:
+                self.tally.counts["gave up"] += 1
+            else:
                 self._world.ledger.wrong("ended by itself", said)
-                await slot.start()
+            await slot.start()
 
     async def _kill(self, slot: Slot) -> None:
         if self._chance.random() < AIMED:

@@ -34,6 +34,7 @@ def figures(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield f"… of {kind}", _of(tally.kills[kind], tally.busy[kind])
     yield "kills a minute", f"{tally.killed / outcome.took * 60:.0f}"
     yield "orders to stop", f"{tally.counts['stops']}"
+    yield "starts given up, the server was killed", f"{tally.counts['gave up']}"
     yield (
         "posts, edits, deletions",
         ", ".join(f"{counts[what]:,}" for what in ("posts", "edits", "deletions")),
@@ -65,28 +66,32 @@ def figures(outcome: Outcome) -> Iterator[tuple[str, str]]:
 def faults(outcome: Outcome) -> Iterator[str]:
     """Yield what is not as it must be."""
     tally, counts = outcome.tally, outcome.world.ledger.counts
-    for what in WRONG:
-        if counts[what]:
-            yield f"{what}: {counts[what]}"
+    yield from (f"{what}: {counts[what]}" for what in WRONG if counts[what])
+    yield from _unrecorded(outcome)
     if outcome.lost:
         yield f"lost: {len(outcome.lost)}, such as {outcome.lost[0]}"
     if outcome.dead:
         yield f"set aside: {len(outcome.dead)}, such as {outcome.dead[0]}"
-    ends = outcome.world.acceptances.counts
-    if counts["duplicated"] > ends["kill"] + ends["kill, unknown"]:
-        yield "more duplicates than sends that nobody recorded"
     if outcome.fresh is None:
         yield "what was published after the last kill did not come"
     if outcome.drained is None:
         yield "some stage has not done with everything"
-    if ends["stop"]:
-        yield f"accepted and not recorded at a stop: {ends['stop']}"
-    if ends["left behind"]:
-        yield f"sent on before the last was recorded: {ends['left behind']}"
     if outcome.unexplained:
         yield f"the program's own account: {outcome.unexplained}"
     if tally.killed >= MANY:
         yield from _not_seen(outcome)
+
+
+def _unrecorded(outcome: Outcome) -> Iterator[str]:
+    """Yield what is wrong with what was sent and not recorded."""
+    ends = outcome.world.acceptances.counts
+    copies = outcome.world.ledger.counts["duplicated"]
+    if copies > ends["kill"] + ends["kill, unknown"]:
+        yield "more duplicates than sends that nobody recorded"
+    if ends["stop"]:
+        yield f"accepted and not recorded at a stop: {ends['stop']}"
+    if ends["left behind"]:
+        yield f"sent on before the last was recorded: {ends['left behind']}"
 
 
 def _not_seen(outcome: Outcome) -> Iterator[str]:
