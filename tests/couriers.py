@@ -98,7 +98,7 @@ class Scripted:
     A sink that answers each recipient as it was told beforehand, then takes all.
 
     Attributes:
-        answers: By address, what the next attempts end in.
+        answers: By address, what the next attempts end in; None is success.
         taken: Those of the answers that come although the message was taken.
         begun: Addresses of which something was asked.
         log: What was taken.
@@ -109,7 +109,7 @@ class Scripted:
     name: str = "chat"
     pace: Pace = field(default=Pace())
     repeats: Repeats = NOT_RECOGNISED
-    answers: dict[str, deque[Exception]] = field(default_factory=dict)
+    answers: dict[str, deque[Exception | None]] = field(default_factory=dict)
     taken: list[Exception] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
     log: list[Told] = field(default_factory=list)

@@ -187,6 +187,27 @@ async def test_a_digest_shows_how_things_stand(
         assert {2} == {int(one.item[-1]) for one in await told_of(at, "1", "2")}
 
 
+async def test_a_correction_does_not_overtake_what_became_old(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """What it corrects was never told: they are told together, and nobody misses it."""
+    open_ = list[bool]()
+    async with office(stream, clock, held=lambda: bool(open_)) as at:
+        await at.post(match("1"), ["ann"])
+        await at.post(match("2"), ["ann"])
+        await at.turn()
+        clock.advance(STALE_AFTER + MINUTE)
+        gone = match("1", 2, "edited", seen=clock.now())
+        await at.post(gone, ["ann"], was=match("1"))
+        await at.post(match("3", seen=clock.now()), ["ann"])
+        open_.append(True)
+        await at.work()
+
+        assert [("sent", "governor/3/1"), ("digest", "governor/1/2 governor/2/1")] == [
+            (what, " ".join(sorted(of.split()))) for what, of in at.told()
+        ]
+
+
 async def test_worse_news_of_what_is_old_are_news(
     stream: Stream, clock: FakeClock
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.alert import Repeats
-from monitor.errors import Moved, Transient
+from monitor.errors import Moved, Rejected, Transient
 from monitor.item import Delivery
 from monitor.stream import Stream
 from monitor.stream.door import Door
@@ -100,6 +100,46 @@ async def test_a_service_that_knows_repeats_shows_none(
     assert ["governor/1/1"] == [one.of for one in sink.log]
     assert ("delivered", 0) == (told.outcome, told.repeats)
     assert [] == events(lines, "alert_may_be_doubled")
+
+
+async def test_a_version_is_one_message_however_it_comes_to_be_sent(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """What rang beside its edit is not sent anew when the edit is refused after all."""
+    sink = Scripted(repeats=RECOGNISING)
+    calm = match("1", severity="warning", signal="clear")
+    worse = match("1", 2, "edited", signal="alarm")
+    async with office(stream, clock, sink=sink) as at:
+        await at.post(calm, ["ann"])
+        await at.work()
+        sink.taken.append(LOST)
+        sink.answers["ann@"] = deque([None, LOST, Rejected("too old to be edited")])
+        await at.post(worse, ["ann"], was=calm, newly=["ann"])
+        await at.turn_until(lambda: len(sink.log) > 2)
+        await at.courier.lose()
+        at.reader.begin()
+        await at.work()
+
+    assert ["sent", "edited", "sent"] == [one.what for one in sink.log]
+
+
+async def test_edits_of_many_messages_go_on_where_they_failed(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """Where several messages tell of a post, a failure costs the one that failed."""
+    calm = match("1", severity="warning", signal="clear")
+    worse = match("1", 2, "edited", signal="alarm")
+    async with office(stream, clock) as at:
+        await at.post(calm, ["ann"])
+        await at.work()
+        await at.post(worse, ["ann"], was=calm, newly=["ann"])
+        await at.work()
+        at.sink.answers["ann@"] = deque([None, REFUSED, LOST])
+        await at.post(match("1", 3, "edited"), ["ann"], was=worse, newly=["ann"])
+        await at.work()
+
+        edits = [one.message for one in at.sink.log if one.of == "governor/1/3"]
+        assert ["m1", "m3"] == edits
 
 
 async def test_messages_that_are_meant_have_keys_of_their_own(

@@ -163,6 +163,8 @@ class Bearer:
                 trouble.instead = box.behind()
                 if trouble.instead:
                     return
+        if turn.began < self._rounds.outage.ended:  # it is over, and was the reason
+            trouble.wait = FIRST_WAIT
         wait = trouble.wait if asked is None else asked
         trouble.wait = min(trouble.wait * 2, LONGEST_WAIT)
         box.due, box.firmly = now + wait.total_seconds(), asked is not None

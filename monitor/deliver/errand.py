@@ -201,17 +201,17 @@ class Errands:
         doubtful = next((part for part in told if part.doubts), None)
         if doubtful or len(told) == 1:
             one = doubtful or told[0]
-            part = "ring" if one.todo.action == "ring" else ""
-            return [one], Sealed(self._key(one.opened, box.name, part), frozenset())
+            return [one], Sealed(self._key(one.opened, box.name), frozenset())
         key = message_key(self._stream.epoch, "\n".join(ids), box.name, "digest")
         await self._stream.directory.seal(self._queue, box.name, " ".join([key, *ids]))
         return told, Sealed(key, frozenset(ids))
 
     def _digest(self, told: Sequence[Part], key: str, name: str) -> Message:
-        alerts = [
-            self._alert(part.opened, part.todo, self._key(part.opened, name))
-            for part in newest(told)
-        ]
+        shown = [(part.opened, part.todo) for part in newest(told)]
+        keys = [""] * len(shown)
+        if self._sink.repeats.recognised:  # else nobody asks for so many of them
+            keys = [self._key(opened, name) for opened, _ in shown]
+        alerts = [self._alert(*one, key) for one, key in zip(shown, keys, strict=True)]
         return digest(alerts, self._clock.now(), key)
 
     async def _why_closed(self, name: str) -> str:
@@ -272,16 +272,13 @@ class Errands:
         where = self.addresses.digest(address)
         rules = ", ".join(opened.envelope.match.rules)
         async with self._asking(turn):
-            changed = await self._edit(alert, address, todo, box.name)
+            changed = await self._edit(box, opened, alert, address, todo)
             if changed and todo.action == "edit":
                 receipt = Receipt(todo.message, where)
                 return Ended(opened, "edited", rules, receipt)
-            if changed:  # it rings by itself; what corrects it has to correct both
-                key = self._key(opened, box.name, "ring")
-                alert = replace(alert, key=key)
             repeats = self._repeats(box, opened)
             message = await self._send(box, [opened], alert, address)
-        if changed:
+        if changed:  # what corrects it later has to correct both
             message = todo.message + AND + message
         return Ended(opened, "delivered", rules, Receipt(message, where), repeats)
 
@@ -293,7 +290,7 @@ class Errands:
             return None
         alert = self._alert(opened, todo, "")
         async with self._asking(turn):
-            changed = await self._edit(alert, address, todo, box.name)
+            changed = await self._edit(box, opened, alert, address, todo)
         if not changed:
             return None
         if todo.action == "ring":
@@ -302,21 +299,25 @@ class Errands:
         receipt = Receipt(todo.message, self.addresses.digest(address))
         return Ended(opened, "edited", rules, receipt)
 
-    async def _edit(self, alert: Alert, to: str, todo: Step, name: str) -> bool:
+    async def _edit(
+        self, box: Mailbox, opened: Opened, alert: Alert, to: str, todo: Step
+    ) -> bool:
         """
         Edit what lies at this very address; return whether that was possible.
 
-        To do so twice shows nothing twice.
+        To do so twice shows nothing twice; but where several messages tell of a post,
+        those that were changed before are not asked for again.
         """
         there = todo.address in ("", self.addresses.digest(to))
         if not todo.message or not there:
             return False
-        item = alert.match.item.key
+        done = box.edited.get(opened.id, 0)
         try:
-            for message in todo.message.split(AND):
-                key = message_key(self._stream.epoch, item, name, f"edit {message}")
+            for message in todo.message.split(AND)[done:]:
+                key = self._key(opened, box.name, f"edit {message}")
                 told = replace(alert, key=key)
                 await self._sink.edit(told, to, message, self._web)
+                box.edited[opened.id] = done = done + 1
         except Rejected:  # the old message cannot be changed: say it anew
             return False
         return True

@@ -15,11 +15,13 @@ class Outage:
 
     Attributes:
         on: It lasts.
+        ended: When the last one ended.
     """
 
     def __init__(self) -> None:
         """Take the sink to be there."""
         self.on = False
+        self.ended = -math.inf
         self._unanswered: set[str] = set()
         self._answered = -math.inf
         self._wait = FIRST_WAIT
@@ -36,6 +38,8 @@ class Outage:
         ended, self.on = self.on, False
         self._unanswered.clear()
         self._answered, self._wait = now, FIRST_WAIT
+        if ended:
+            self.ended = now
         return ended
 
     def begun(self, now: float) -> None:
