@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 import hiredis
@@ -27,9 +28,9 @@ from monitor.alert import (
 )
 from monitor.deliver import SENDING, Courier, Lane
 from monitor.health import Health
-from monitor.item import Severity
+from monitor.item import Envelope, Severity
 from monitor.stage import Lease, Stage, Stages
-from monitor.stream import Stream, outbox
+from monitor.stream import Entry, Stream, outbox
 from monitor.stream.door import Argument, Door
 from monitor.web import Web
 from tests.couriers import match, put
@@ -42,8 +43,14 @@ LATENCY: Final = 0.1  # seconds that a service usually takes
 class Instant:
     """A `monitor.stream.door.Wire` to a real server, for which no time passes."""
 
-    def __init__(self, url: str) -> None:
-        """Connect at the first command."""
+    def __init__(self, url: str, glance: float = GLANCE) -> None:
+        """
+        Connect at the first command.
+
+        Args:
+            glance: Seconds between two looks of a blocking read.
+        """
+        self._glance = glance
         retry = Retry(NoBackoff(), 0)
         pool = ConnectionPool.from_url(url, protocol=2, retry=retry)
         self._line = pool.make_connection()
@@ -53,8 +60,8 @@ class Instant:
         asked, block = _unblocked(command)
         answer = self._ask(asked)
         while block > 0 and not answer:
-            await asyncio.sleep(min(block, GLANCE))
-            block -= GLANCE
+            await asyncio.sleep(min(block, self._glance))
+            block -= self._glance
             answer = self._ask(asked)
         return answer
 
@@ -144,10 +151,14 @@ class Town:
     people: Sequence[str]
     posted: dict[str, float] = field(default_factory=dict)
 
+    def now(self) -> float:
+        """Return the seconds since it began to live."""
+        return self.clock.monotonic() - 1000
+
     async def post(self, id_: str, severity: Severity = "critical") -> None:
         """Put one post into the outbox of every service, for everybody."""
         what = match(id_, seen=self.clock.now(), severity=severity)
-        self.posted[what.item.key] = self.clock.monotonic() - 1000
+        self.posted[what.item.key] = self.now()
         sinks = [service.name for service in self.services]
         await put(self.stream, what, self.people, sinks=sinks)
 
@@ -165,27 +176,37 @@ class Town:
         )
 
 
-def lived(
+Life = Callable[[Town], Coroutine[Any, Any, None]]
+
+
+def lived(  # noqa: PLR0913 - a world
     url: str,
     prefix: str,
     services: Sequence[Service],
     people: int,
-    life: Callable[[Town], Coroutine[Any, Any, None]],
+    life: Life,
+    *,
+    glance: float = GLANCE,
 ) -> Town:
-    """Let a town live, with a stage for each service, and return it."""
+    """
+    Let a town live, with a stage for each service, and return it.
+
+    Args:
+        glance: Seconds that a read waits at least; the more, the less there is to do.
+    """
     loop = VirtualLoop()
     clock = VirtualClock(loop)
     names = [f"p{n:03}" for n in range(people)]
 
     async def main() -> Town:
         sinks = [service.name for service in services]
-        door = Door(Instant(url), prefix)
+        door = Door(Instant(url, glance), prefix)
         stream = await Stream.behind(door, "one", sinks=sinks, clock=clock)
         town = Town(stream, clock, services, names)
         stopping = asyncio.Event()
         stages = Stages(clock, Health(clock), stopping)
         running = [
-            asyncio.create_task(stages.run(_stage(town, service)))
+            asyncio.create_task(stages.run(_stage(town, service, glance)))
             for service in services
         ]
         await life(town)
@@ -197,11 +218,16 @@ def lived(
     return run(main(), loop)
 
 
-def _stage(town: Town, service: Service) -> Stage:
+def _stage(town: Town, service: Service, glance: float) -> Stage:
     stream, clock, name = town.stream, town.clock, f"deliver:{service.name}"
     lease = Lease(name, stream, clock, tail=SENDING)
     reader = stream.reader(outbox(service.name), "deliver")
-    lane = Lane(reader.next, name, lease.held)
+    block = timedelta(seconds=max(glance, 2))
+
+    async def take(count: int) -> Sequence[Entry[Envelope]]:
+        return await reader.next(count, block)
+
+    lane = Lane(take, name, lease.held)
     courier = Courier(service, lane, stream, Web(clock), clock)
     people = [Subscriber(name=one, sink=service.name, to=one) for one in town.people]
     courier.know(people, {}, {})
