@@ -176,8 +176,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _bug(
         "trim_without_the_archive",
         "monitor/stream/upkeep.py",
-        "door.run(TRIM, [queue.name], queue.groups)",
-        "door.run(TRIM, [queue.name], queue.groups[:1])",
+        "[queue.name, *queue.groups]",
+        "[queue.name, *queue.groups[:1]]",
         "tests/test_stream_upkeep.py",
     ),
     _bug(
@@ -198,9 +198,125 @@ MUTANTS: tuple[Mutant, ...] = (
     _bug(
         "begin_at_new_after_a_failure",
         "monitor/stage.py",
-        "if anew or not had:",
-        "if not had:",
+        "if anew or not had or lease.lapsed:",
+        "if not had or lease.lapsed:",
         "tests/test_stage.py",
+    ),
+    # delivering
+    _bug(
+        "sent_without_asking_whose_it_is",
+        "monitor/deliver/errand.py",
+        "        if strange:\n",
+        "        if False:\n",
+    ),
+    _bug(
+        "sent_after_the_lease",
+        "monitor/deliver/errand.py",
+        "        if not self._lane.held():\n",
+        "        if False:\n",
+        "tests/test_deliver_doubts.py",
+    ),
+    _bug(
+        "settled_before_it_is_sent",
+        "monitor/deliver/errand.py",
+        "            repeats = self._repeats(box, opened)\n",
+        "            repeats = self._repeats(box, opened)\n"
+        "            last = opened.left == 1\n"
+        "            await self._stream.settle(opened.entry, [], done=last)\n",
+    ),
+    _bug(
+        "ledger_not_asked",
+        "monitor/deliver/errand.py",
+        "todo = step(opened.envelope, to.name, begun.told)",
+        "todo = step(opened.envelope, to.name, None)",
+    ),
+    _bug(
+        "another_key_each_time",
+        "monitor/deliver/errand.py",
+        "return message_key(self._stream.epoch, item, name, part)",
+        "return message_key(str(self._clock.monotonic()), item, name, part)",
+    ),
+    _bug(
+        "doubts_not_counted",
+        "monitor/deliver/errand.py",
+        "        box.doubt(some, 1)\n",
+        "        box.doubt(some, 0)\n",
+        "tests/test_deliver_doubts.py",
+    ),
+    _bug(
+        "retry_after_ignored",
+        "monitor/deliver/bearer.py",
+        "wait = trouble.wait if asked is None else asked",
+        "wait = trouble.wait",
+        "tests/test_deliver_trouble.py",
+    ),
+    _bug(
+        "given_up_after_five_tries",
+        "monitor/deliver/bearer.py",
+        "elif trouble.refusals.hopeless(failure, now, self._took):",
+        "elif trouble.wait > FIRST_WAIT * 8:",
+    ),
+    _bug(
+        "put_at_the_end_of_the_queue",
+        "monitor/deliver/bearer.py",
+        "        self._tell_waiting(box.name, failure, wait)\n",
+        "        self._tell_waiting(box.name, failure, wait)\n"
+        "        box.news.append(box.news.pop(0)) if box.news else None\n",
+    ),
+    _bug(
+        "waits_forgotten_in_a_restart",
+        "monitor/deliver/courier.py",
+        "            if sink == self.sink.name:\n",
+        "            if False:\n",
+        "tests/test_deliver_trouble.py",
+    ),
+    _bug(
+        "told_as_news_however_old",
+        "monitor/deliver/courier.py",
+        "return self._ages.of(seen, opened.taken) > self._stale_after",
+        "return False",
+    ),
+    _bug(
+        "one_queue_for_all",
+        "monitor/deliver/slots.py",
+        "IN_FLIGHT = 8 ",
+        "IN_FLIGHT = 1 ",
+        "tests/test_deliver_isolation.py",
+    ),
+    _bug(
+        "what_hangs_keeps_its_place",
+        "monitor/deliver/slots.py",
+        "SLOW = 0.5 ",
+        "SLOW = 500 ",
+        "tests/test_deliver_isolation.py",
+    ),
+    _bug(
+        "parked_for_ever",
+        "monitor/addresses.py",
+        "return self._clock.monotonic() < self._rest.get(name, 0.0)",
+        "return True",
+        "tests/test_deliver_trouble.py",
+    ),
+    _bug(
+        "longer_by_a_clock_set_back",
+        SCRIPTS + "held.lua",
+        "tonumber(whole) or math.huge",
+        "math.huge",
+        "tests/test_stream_upkeep.py",
+    ),
+    # accounting
+    _bug(
+        "no_note_of_what_no_rule_wants",
+        SCRIPTS + "publish.lua",
+        "    redis.call('XADD', KEYS[3], '*', wire, ARGV[at + 1])\n",
+        "",
+    ),
+    _bug(
+        "no_note_of_what_is_no_post",
+        SCRIPTS + "accept.lua",
+        "    redis.call('XADD', KEYS[5], '*', wire, ARGV[at + 2])\n",
+        "",
+        "tests/test_stream_progress.py",
     ),
     # the line to Redis
     _bug(
