@@ -30,7 +30,7 @@ SPLITS: Sequence[Sequence[str]] = (
 )
 GAP = 0.25, 0.7  # seconds between two kills
 AIMED = 0.6  # of the kills wait for a moment at which something is in flight
-AIM = 0.3  # seconds that they wait for it
+AIM = 0.4  # seconds that they wait for it
 STEP = 0.003  # seconds at most that a process goes on meanwhile, or stands still
 LIVES = 3  # of a role in a row without anything done; then it is left alone
 STARTING = 60.0  # seconds until a process is at work
@@ -100,6 +100,7 @@ class Rampage:
     async def move_out(self) -> None:
         """Tell all processes to stop at the same time, once they are at work."""
         await until(self._at_work, STARTING)
+        await until(self._sending, AIM)
         await asyncio.gather(*map(self._stopped, self._slots))
         await self._account("stop")
         for slot in self._slots:
@@ -132,7 +133,8 @@ class Rampage:
         slots = range(len(self._slots))
         deck = [("kill", slot) for slot in slots] * 2
         deck += [("server", 0)] * max(len(deck) // 4, 1)
-        deck.append(("stop", self._chance.choice(slots)))
+        delivers = next(n for n in slots if "deliver" in self._slots[n].roles)
+        deck.append(("stop", self._chance.choice([delivers, *slots])))
         self._chance.shuffle(deck)
         return deck
 
@@ -266,15 +268,19 @@ class Rampage:
         return True
 
     async def _stop(self, slot: Slot) -> None:
-        """Tell a process to stop, and start it again."""
+        """Tell a process to stop, best with something in flight, and start it again."""
+        if "deliver" in slot.roles:
+            await until(self._sending, AIM)
         await self._stopped(slot)
         if "deliver" in slot.roles:
             await self._account("stop")
         await slot.start()
 
     async def _stopped(self, slot: Slot) -> None:
-        took, status = await slot.stop(PATIENCE)
         self.tally.counts["stops"] += 1
+        at_work = "deliver" in slot.roles and self._world.sending > 0
+        self.tally.counts["stops at work"] += at_work
+        took, status = await slot.stop(PATIENCE)
         self.tally.seconds["stop"].append(took)
         if status or took > STOPPED_IN:
             said = f"{slot.roles} ended with {status} after {took:.1f} s"
@@ -283,6 +289,9 @@ class Rampage:
     async def _at_work(self) -> bool:
         await self.mend()
         return all(slot.ready for slot in self._slots)
+
+    async def _sending(self) -> bool:
+        return self._world.sending > 0
 
     async def _account(self, end: End) -> int:
         """Find out what was sent and not recorded by the deliverer that ends now."""

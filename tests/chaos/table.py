@@ -33,7 +33,8 @@ def figures(outcome: Outcome) -> Iterator[tuple[str, str]]:
     for kind in (*ROLES, "server"):
         yield f"… of {kind}", _of(tally.kills[kind], tally.busy[kind])
     yield "kills a minute", f"{tally.killed / outcome.took * 60:.0f}"
-    yield "orders to stop", f"{tally.counts['stops']}"
+    stops = _of(tally.counts["stops"], tally.counts["stops at work"])
+    yield "orders to stop (while messages were sent)", stops
     yield "starts given up, the server was killed", f"{tally.counts['gave up']}"
     yield (
         "posts, edits, deletions",
@@ -106,7 +107,7 @@ def _not_seen(outcome: Outcome) -> Iterator[str]:
         "nothing was accepted and not recorded": outcome.world.acceptances.counts[
             "kill"
         ],
-        "no process was told to stop": tally.counts["stops"],
+        "nothing was sent at any order to stop": tally.counts["stops at work"],
     }
     yield from (what for what, count in seen.items() if not count)
 
