@@ -281,7 +281,7 @@ async def operates(server: Deployed) -> None:
         assert await stream.retry(letters[-1].id)
         assert await stream.drop(letters[0].id)
         assert await stream.directory.parking() == {}
-        async for _ in stream.follow("items", back=1):
+        async for _ in stream.follow(ITEMS, back=1):
             break
         assert all(fact.judgement == "ok" for fact in await stream.doctor())
         await stream.database.pulse(count=False)

@@ -237,7 +237,7 @@ async def test_following_an_empty_stream(stream: Stream) -> None:
     quiet = delivery("town/1/1", "ann", "suppressed")
 
     async def first() -> object:
-        async for seen in stream.follow("deliveries", back=1):
+        async for seen in stream.follow(DELIVERIES, back=1):
             return seen.value
         return None
 

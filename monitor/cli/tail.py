@@ -42,7 +42,7 @@ def command(queue: str, file: Path | None, *, json: bool, last: int) -> None:
         if sys.stderr.isatty():  # an empty screen looks like one that hangs
             aside(f"Following {queue}; Ctrl-C ends.")
         async with _until_unread():
-            async for entry in stream.follow(queue, back=last):
+            async for entry in stream.follow(named(queue), back=last):
                 _print(entry.value, json=json)
 
     try:

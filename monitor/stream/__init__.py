@@ -52,14 +52,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Self, overload
 
 from monitor.clock import Clock, SystemClock
-from monitor.errors import Unavailable
 from monitor.item import Delivery, Envelope, Item, Note
 from monitor.stream import commits, letters, notes, upkeep
 from monitor.stream.backlog import Backlog
 from monitor.stream.commits import Accepted, Correction, Settlement
 from monitor.stream.database import Database
 from monitor.stream.directory import Directory
-from monitor.stream.doctor import Fact, examine
+from monitor.stream.doctor import Fact, examine, refuse
 from monitor.stream.door import Door, NoGroup
 from monitor.stream.letters import Letter
 from monitor.stream.notes import START, Begun, Progress, Pulse, Sending
@@ -217,7 +216,7 @@ class Stream:
             fresh: Names a database that has no name yet.
         """
         facts = await examine(door)
-        _refuse(facts)
+        refuse(facts)
         queues: list[Queue[Any]] = [*QUEUES, *map(outbox, sinks)]
         wanted = [(q, group) for q in queues for group in q.groups if group in groups]
         await make_groups(door, wanted)
@@ -340,21 +339,11 @@ class Stream:
         consumer = Consumer(group, self.owner)
         return Reader(self._door, named(queue), consumer, self._clock)
 
-    @overload
     def follow(
         self, queue: Queue[T], *, back: int = 0, block: timedelta = BLOCK
-    ) -> AsyncIterator[Entry[T]]: ...
-
-    @overload
-    def follow(
-        self, queue: str, *, back: int = 0, block: timedelta = BLOCK
-    ) -> AsyncIterator[Entry[Any]]: ...
-
-    def follow(
-        self, queue: Queue[Any] | str, *, back: int = 0, block: timedelta = BLOCK
-    ) -> AsyncIterator[Entry[Any]]:
+    ) -> AsyncIterator[Entry[T]]:
         """Yield the last *back* entries, then new ones as they come, for ever."""
-        return follow(self._door, named(queue), block, back)
+        return follow(self._door, queue, block, back)
 
     async def cursor(self, source: str) -> str:
         """Return where the last read of *source* ended; empty if there was none."""
@@ -446,11 +435,7 @@ class Stream:
         return [named(name.decode()) for name in sorted(names)]
 
     async def is_another(self) -> bool:
-        """
-        Tell whether the database was flushed or replaced since this was last asked.
-
-        If it was, all progress is lost, and `epoch` is that of the new one.
-        """
+        """Tell whether the database was flushed or replaced; `epoch` is what it is."""
         before = self.epoch
         self.epoch = await notes.epoch(self._door, self._fresh())
         return self.epoch != before
@@ -466,11 +451,3 @@ class Stream:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._door.aclose()
-
-
-def _refuse(facts: Iterable[Fact]) -> None:
-    refused = [fact for fact in facts if fact.judgement == "fail"]
-    if refused:
-        raise Unavailable(
-            "; ".join(f"redis: {f.name} is {f.value}: {f.advice}" for f in refused)
-        )

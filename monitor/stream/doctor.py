@@ -1,7 +1,7 @@
 """Whether a Redis server is fit to hold what must not be lost."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -110,6 +110,20 @@ def scarcity(free: int, *, stopped: bool) -> str:
     if free >= (AMPLE if stopped else ROOM):
         return ""
     return f"{_mib(free)} free on the disk: make room, the last 1 GiB is kept back"
+
+
+def refuse(facts: Iterable[Fact]) -> None:
+    """
+    Refuse a server that is not fit.
+
+    Raises:
+        Unavailable: It is not; the text says what to change.
+    """
+    refused = [fact for fact in facts if fact.judgement == "fail"]
+    if refused:
+        raise Unavailable(
+            "; ".join(f"redis: {f.name} is {f.value}: {f.advice}" for f in refused)
+        )
 
 
 def facts(info: Mapping[str, str], fsync: str) -> list[Fact]:
