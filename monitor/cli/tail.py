@@ -13,7 +13,7 @@ import click
 from monitor.cli.options import answer, as_json, aside, configured, settings_of
 from monitor.cli.reach import with_stream
 from monitor.cli.shown import line_of
-from monitor.stream import Damaged, Stream
+from monitor.stream import Damaged, Stream, named
 
 QUEUES = ("items", "matches", "deliveries")
 

@@ -49,6 +49,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, Self, overload
 
 from monitor.clock import Clock, SystemClock
@@ -116,11 +117,7 @@ PREFIX = "monitor:{0}:"
 BLOCK = timedelta(seconds=2)
 CLOCK: Final = SystemClock()
 GROUPS: Final = ("filter", "alert", "deliver", "archive")  # each has a role's name
-
-
-def _fresh() -> str:
-    """Return a name that no other database has."""
-    return secrets.token_hex(8)
+FRESH: Final = partial(secrets.token_hex, 8)  # a name that no other database has
 
 
 class Stream:
@@ -207,7 +204,7 @@ class Stream:
         sinks: Iterable[str] = (),
         groups: Collection[str] = GROUPS,
         clock: Clock = CLOCK,
-        fresh: Callable[[], str] = _fresh,
+        fresh: Callable[[], str] = FRESH,
     ) -> Self:
         """
         Return the stream in the server behind *door*; see `connect`.
