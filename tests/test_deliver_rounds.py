@@ -12,7 +12,16 @@ from monitor.deliver.agenda import Agenda, Level
 from monitor.deliver.ages import Ages
 from monitor.deliver.mailbox import Mailbox
 from monitor.deliver.outage import FAILING, LONGEST_WAIT, Outage
-from monitor.deliver.slots import HUNG, IN_FLIGHT, LONG, NARROW, SLOW, Place, Slots
+from monitor.deliver.slots import (
+    HUNG,
+    IN_FLIGHT,
+    LONG,
+    NARROW,
+    SLOW,
+    SLUGGISH,
+    Place,
+    Slots,
+)
 from tests.clock import START, FakeClock
 from tests.simulation.loop import run
 
@@ -137,7 +146,7 @@ def test_who_hung_waits_at_a_narrow_gate_until_they_are_well() -> None:
         for n in range(NARROW):
             place = places.take(f"p{n}")
             await asyncio.sleep(HUNG)
-            place.release()
+            place.release(failed=True)
         gate = [places.take(f"p{n}") for n in range(NARROW)]
         assert all(place.narrow for place in gate)
         assert (False, True) == (places.has_room("narrow"), places.has_room("quick"))
@@ -147,6 +156,19 @@ def test_who_hung_waits_at_a_narrow_gate_until_they_are_well() -> None:
         assert not places.is_hung("p0")
         places.forgive()
         assert not places.is_hung("p1")
+
+    in_places(play)
+
+
+def test_who_is_slow_and_answers_is_not_taken_to_hang() -> None:
+    """A service that needs seconds for everybody is slow, and used at full width."""
+
+    async def play(places: Slots) -> None:
+        for seconds, hung in ((HUNG, False), (SLUGGISH, True)):
+            place = places.take("p")
+            await asyncio.sleep(seconds)
+            place.release()
+            assert hung == places.is_hung("p")
 
     in_places(play)
 

@@ -129,7 +129,6 @@ class Bearer:
             self._refused = False
             self._answered()
         await self._settle(box, ended)
-        box.ended = []
         if turn.sent:
             await self._errands.after(box, ended)
         await self._set_aside_first(box)
@@ -288,6 +287,7 @@ class Bearer:
             for one in some
         ]
         await self._write(what)
+        box.ended = []
         box.take_out([one.opened for one in some])
         self._tell_settled(box.name, some)
         open_ = []

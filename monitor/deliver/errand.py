@@ -66,14 +66,14 @@ class Turn:
     Attributes:
         began: When, in monotonic seconds.
         open: Returns whether the sink may be sent to now.
-        arrived: Called when the sink has answered, or will not.
+        arrived: Called when the sink has answered, or will not, and whether it failed.
         narrow: The last message to this recipient hung.
         sent: The sink was asked for something.
     """
 
     began: float
     open: Callable[[], bool]
-    arrived: Callable[[], object]
+    arrived: Callable[[bool], object]
     narrow: bool = False
     sent: bool = False
 
@@ -254,15 +254,16 @@ class Errands:
             raise Away("the lease of the outbox could not be renewed")
         if not turn.open():
             raise Held
-        turn.sent = True
+        turn.sent = failed = True
         try:
             async with asyncio.timeout(SENDING.total_seconds()):
                 yield
+            failed = False
         except TimeoutError:
             why = f"no answer within {SENDING.total_seconds():g} s"
             raise Transient(why, unsure=True) from None
         finally:
-            turn.arrived()
+            turn.arrived(failed)
 
     async def _tell(
         self, box: Mailbox, opened: Opened, address: str, todo: Step, turn: Turn

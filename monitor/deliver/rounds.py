@@ -181,7 +181,8 @@ class Rounds:
             self.pacer.took(to, now)
             self.outage.begun(now)
         place = self._slots.take(box.name)
-        turn = Turn(now, self._is_open, place.release, narrow=place.narrow)
+        arrived = partial(_release, place)
+        turn = Turn(now, self._is_open, arrived, narrow=place.narrow)
         task = asyncio.create_task(self._service.serve(box, turn))
         self._turns[box.name] = task, turn
         task.add_done_callback(partial(self._end, box, turn, place, to))
@@ -242,6 +243,10 @@ class Rounds:
             else:
                 wait = self._clock.sleep(timedelta(seconds=left))
                 await unless(self._sooner, wait)
+
+
+def _release(place: Place, failed: bool) -> None:  # noqa: FBT001 - as a turn says it
+    place.release(failed=failed)
 
 
 def _level(box: Mailbox) -> Level:

@@ -13,7 +13,8 @@ IN_FLIGHT = 8  # httpx slows down with every further connection of one client
 LONG = 64  # that have taken longer
 NARROW = 8  # to those whose last one hung
 SLOW = 0.5  # seconds after which a message counts as one that takes long
-HUNG = 5.0  # seconds; no service takes so long that will answer at all
+HUNG = 5.0  # seconds until a failure; to wait for so long tells of the chat
+SLUGGISH = 20.0  # seconds until an answer; whoever needs more takes others' places
 
 
 class Place:
@@ -35,14 +36,15 @@ class Place:
         if self._kind == "quick":
             self._watch()
 
-    def release(self) -> None:
+    def release(self, *, failed: bool = False) -> None:
         """Give it back: the message has arrived, or has not."""
         if not self._kind:
             return
         if self._slow:
             self._slow.cancel()
         took = asyncio.get_running_loop().time() - self._began
-        self._slots.note(self._name, hung=took >= HUNG)
+        hung = took >= (HUNG if failed else SLUGGISH)
+        self._slots.note(self._name, hung=hung)
         kind, self._kind = self._kind, ""
         self._slots.count(kind, -1)
 
