@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import msgspec
 
-from monitor.alert import Subscriber
+from monitor.alert import Pace, Subscriber
 from monitor.errors import Gone, Rejected, Transient
 from monitor.item import WIRE, Envelope, Reading
 from monitor.stream import Stream
 from monitor.stream.door import Door
 from tests.clock import FakeClock
-from tests.couriers import match, office
+from tests.couriers import Scripted, match, office
 from tests.parts import events, logged
 
 
@@ -45,6 +45,19 @@ async def test_each_recipient_gets_posts_in_their_order(
         for name in ("ann@", "bob@"):
             got = [one.of for one in at.sink.log if one.to == name]
             assert ["governor/1/1", "governor/2/1", "governor/3/1"] == got
+
+
+async def test_what_is_critical_overtakes_what_is_not(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """Where the service is slow, a grave warning need not wait for everybody's news."""
+    sink = Scripted(pace=Pace(overall_per_second=1))
+    async with office(stream, clock, sink=sink) as at:
+        await at.post(match("1", severity="info"), ["ann", "bob"])
+        await at.post(match("2"), ["cid"])
+        await at.work()
+
+        assert ["cid@", "ann@", "bob@"] == [one.to for one in at.sink.log]
 
 
 async def test_a_hanging_chat_delays_nobody_else(

@@ -3,10 +3,12 @@
 from collections import deque
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from monitor.alert import Repeats
 from monitor.deliver import STALE_AFTER
+from monitor.deliver.courier import LOOK_AHEAD
 from monitor.errors import Gone, Rejected, Transient
 from monitor.item import Delivery
 from monitor.stream import Stream
@@ -338,16 +340,50 @@ async def test_what_was_put_back_is_told_to_whom_it_is_for(
         assert "delivered" == (await at.outcome("1", "ann")).outcome
 
 
+async def test_news_behind_a_backlog_are_told_first(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """However much waits before it, a fresh alert is seen at once."""
+    async with office(stream, clock) as at:
+        await old(at, *map(str, range(40)))
+        await at.post(match("fresh"), ["ann"])
+        await at.work()
+
+        assert [("sent", "governor/fresh/1")] == at.told()[:1]
+        assert 2 == len(at.told())
+
+
+async def test_what_is_taken_ahead_is_bounded(stream: Stream, clock: FakeClock) -> None:
+    """What memory has no room for stays in the outbox; then what is old is told."""
+    long, open_ = 900_000, list[bool]()
+    many = LOOK_AHEAD // (2 * long) + 20
+    async with office(stream, clock, held=lambda: bool(open_)) as at:
+        for n in range(many):
+            one = match(str(n), seen=OLD)
+            item = msgspec.structs.replace(one.item, text="x" * long)
+            await at.post(msgspec.structs.replace(one, item=item), ["ann"])
+        taken = 0
+        while got := await at.courier.turn():
+            taken += got
+        assert many - 25 < taken < many
+        open_.append(True)
+        await at.work()
+
+        told = [len(of.split()) for _, of in at.told()]
+        assert many == sum(told)
+        assert 2 == len(told)
+
+
 async def test_many_at_once_are_settled_in_bounded_steps(
     stream: Stream, clock: FakeClock
 ) -> None:
     """A digest of more than one step of the server holds all, and all are told."""
     async with office(stream, clock) as at:
-        await old(at, *map(str, range(300)))
+        await old(at, *map(str, range(260)))
         await at.work()
 
         assert 1 == len(at.told())
-        assert 300 == len(at.told()[0][1].split())
+        assert 260 == len(at.told()[0][1].split())
         assert {"delivered"} == {
-            one.outcome for one in await told_of(at, *map(str, range(300)))
+            one.outcome for one in await told_of(at, *map(str, range(260)))
         }
