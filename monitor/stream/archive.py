@@ -20,7 +20,7 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -272,7 +272,7 @@ class Archive:
             fresh.unlink(missing_ok=True)
             with closing(hotbase.connect(fresh)) as target:
                 damaged = tuple(_load_files(target, folder, since))
-                _load(target, _salvaged(base))
+                _load(target, kinds.salvaged(base))
                 rows = hotbase.settle(target)
             aside = hotbase.replace(base, fresh, today)
         return Rebuilt(rows, aside, damaged)
@@ -445,13 +445,3 @@ def _load(base: sqlite3.Connection, rows: Iterator[Row]) -> None:
         with base:
             base.execute("BEGIN")
             _store(base, part)
-
-
-def _salvaged(path: Path) -> Iterator[Row]:
-    """Yield the rows that a damaged base still gives; some may come twice."""
-    if not path.exists():
-        return
-    with closing(hotbase.connect_reading(path)) as base:
-        for name, body in hotbase.salvage(base):
-            with suppress(msgspec.DecodeError, KeyError):
-                yield KINDS[name].parse(body)

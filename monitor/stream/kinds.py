@@ -8,7 +8,7 @@ from a value read back, so that no later version of the program can change it.
 import heapq
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import blake2b
@@ -171,3 +171,13 @@ def trusted(
     if dayfile.is_whole(path):
         return parsed(path, kind, dayfile.lines(path)), None
     return parsed(path, kind, dayfile.salvage(path)), dayfile.aside(path, today)
+
+
+def salvaged(path: Path) -> Iterator[Row]:
+    """Yield the rows that a damaged base still gives; some may come twice."""
+    if not path.exists():
+        return
+    with closing(hotbase.connect_reading(path)) as base:
+        for name, body in hotbase.salvage(base):
+            with suppress(msgspec.DecodeError, KeyError):
+                yield KINDS[name].parse(body)
