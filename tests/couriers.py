@@ -115,6 +115,11 @@ class Scripted:
     log: list[Told] = field(default_factory=list)
     hanging: set[str] = field(default_factory=set)
     poison: set[str] = field(default_factory=set)
+    open: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
+
+    def __post_init__(self) -> None:
+        """Be free at first."""
+        self.free()
 
     async def send(self, message: Message, to: str, web: Web) -> str:
         """Take what the script lets through; once, if repeats are recognised."""
@@ -140,6 +145,7 @@ class Scripted:
         self.begun.append(told.to)
         if told.to in self.hanging:
             await asyncio.Event().wait()
+        await self.open.wait()
         failure = None
         if self.answers.get(told.to):
             failure = self.answers[told.to].popleft()
@@ -148,6 +154,14 @@ class Scripted:
             self.log.append(told)
         if failure:
             raise failure
+
+    def hold(self) -> None:
+        """Answer nobody until it is free again."""
+        self.open.clear()
+
+    def free(self) -> None:
+        """Answer everybody."""
+        self.open.set()
 
     def lose(self, to: str, failure: Exception) -> None:
         """Let the next message be taken, and its sender be told of a *failure*."""

@@ -10,7 +10,7 @@ from monitor.alert import Repeats
 from monitor.deliver import STALE_AFTER
 from monitor.deliver.courier import LOOK_AHEAD
 from monitor.errors import Gone, Rejected, Transient
-from monitor.item import Delivery
+from monitor.item import Delivery, Envelope
 from monitor.stream import Stream
 from tests.clock import START, FakeClock
 from tests.couriers import PEOPLE, TIME, Office, Scripted, Standing, match, office
@@ -250,6 +250,27 @@ async def test_a_digest_that_is_refused_is_told_in_parts(
         told = [key for what, of in at.told() for key in of.split()]
         assert ["too ugly"] == [letter.why for letter in await stream.dead()]
         assert 4 == len(told) == len(set(told))
+
+
+async def test_what_comes_while_others_are_refused_is_not_blamed(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A refusal is of what was sent, not of what has come since."""
+    async with office(stream, clock) as at:
+        await old(at, "1")
+        at.sink.hold()
+        at.sink.answers["ann@"] = deque([Rejected("too ugly")])
+        await at.turn_until(lambda: at.sink.begun)
+        await at.post(match("2"), ["ann"])
+        await at.post(match("3", seen=OLD), ["ann"])
+        await at.turn()
+        at.sink.free()
+        await at.work()
+
+        assert [("sent", "governor/2/1"), ("digest", "governor/3/1")] == at.told()
+        (letter,) = await stream.dead()
+        assert isinstance(letter.value, Envelope)
+        assert "governor/1/1" == letter.value.match.item.key
 
 
 async def test_a_closed_address_leaves_one_letter(

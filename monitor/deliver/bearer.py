@@ -13,7 +13,7 @@ from monitor import log
 from monitor.alert import Subscriber
 from monitor.clock import Clock
 from monitor.deliver.errand import Elsewhere, Errands, Held, Turn
-from monitor.deliver.mailbox import FIRST_WAIT, Ended, Mailbox, Opened, Trouble
+from monitor.deliver.mailbox import FIRST_WAIT, Ended, Mailbox, Opened
 from monitor.deliver.rounds import Rounds
 from monitor.errors import Away, Gone, Moved, Rejected, Transient, Unavailable
 from monitor.item import Delivery
@@ -45,16 +45,19 @@ class Bearer:
         clock: Clock,
         *,
         close: Callable[[Opened], object],
+        estrange: Callable[[], object],
     ) -> None:
         """
         Serve in *rounds*.
 
         Args:
-            close: Called with what is settled for everybody, or is not ours.
+            close: Called with what is settled for everybody.
+            estrange: Called when the stream has taken something from us.
         """
         self.subscribers: Mapping[str, Subscriber] = {}
         self._sink, self._errands, self._rounds = sink, errands, rounds
-        self._stream, self._clock, self._close = stream, clock, close
+        self._stream, self._clock = stream, clock
+        self._close, self._estrange = close, estrange
         self._log = log.get("deliver").bind(sink=sink)
         self._refused = False  # the sink takes nothing of us, and that was told
         self._took = -math.inf  # when the sink last took a message
@@ -109,14 +112,13 @@ class Bearer:
 
     async def _attempt(self, box: Mailbox, to: Subscriber, turn: Turn) -> list[Ended]:
         """Make one attempt, and return what is to be written down."""
+        box.tried = some = box.next()
         if box.news or box.edits:
-            first = box.first()
-            ended = await self._errands.alone(box, first, to, turn)
+            ended = await self._errands.alone(box, some[0], to, turn)
             if ended is None:
-                box.fold(first)
+                box.fold(some[0])
             return [ended] if ended else []
-        most = box.trouble.most if box.trouble else None
-        fold = await self._errands.together(box, to, turn, most)
+        fold = await self._errands.together(box, some, to, turn)
         for one in fold.edits:
             box.unfold(one)
         return [*fold.ended]
@@ -145,7 +147,7 @@ class Bearer:
     ) -> None:
         """Wait as a failure says, or give up what the sink takes of nobody."""
         now, asked = self._clock.monotonic(), failure.retry_after
-        trouble = box.trouble = box.trouble or Trouble()
+        trouble = box.ail()
         if asked is None and not failure.everywhere and not turn.narrow:
             self._rounds.outage.failed(box.name, turn.began)
         if trouble.instead:
@@ -180,7 +182,7 @@ class Bearer:
     async def _follow(self, box: Mailbox, to: Subscriber, moved: Moved) -> None:
         """Note where the recipient is now, and go there at once."""
         self._answered()
-        trouble = box.trouble = box.trouble or Trouble()
+        trouble = box.ail()
         trouble.moves += 1
         if trouble.moves >= MOVES:
             why = f"the address moved {MOVES} times in a row"
@@ -197,8 +199,7 @@ class Bearer:
         self._log.warning("alert_refused", subscriber=box.name, why=str(refusal),
                           alerts=len(some))  # fmt: skip
         if len(some) > 1:
-            trouble = box.trouble = box.trouble or Trouble()
-            trouble.most = len(some) // 2
+            box.ail().most = len(some) // 2
             return
         await self._settle(box, some)
         await self._set_aside_first(box)
@@ -227,7 +228,7 @@ class Bearer:
 
     async def _broke(self, box: Mailbox, error: Exception) -> None:
         """Try a few times what nobody foresaw, then set it aside."""
-        trouble = box.trouble = box.trouble or Trouble()
+        trouble = box.ail()
         trouble.tries += 1
         self._log.exception(
             "delivery_failed", subscriber=box.name, tries=trouble.tries, exc_info=error
@@ -260,8 +261,9 @@ class Bearer:
     async def _set_aside_first(self, box: Mailbox) -> None:
         """Give up what is first if something else was tried instead, and was taken."""
         trouble = box.trouble
-        if trouble and trouble.instead and box.news:
-            await self._settle(box, [Ended(box.news[0], "dead", trouble.why)])
+        if trouble and trouble.instead:
+            first = [one for one in box.news if one.id == trouble.about]
+            await self._settle(box, [Ended(one, "dead", trouble.why) for one in first])
 
     def _leave(self, box: Mailbox, some: Sequence[Opened]) -> None:
         """Leave what is not ours; should it be ours after all, it will come again."""
@@ -271,8 +273,7 @@ class Bearer:
             if one.strange is None:
                 one.strange = now
             elif now - one.strange > FORGET.total_seconds():
-                one.gone = True
-                self._close(one)
+                self._estrange()
 
     async def _settle(self, box: Mailbox, some: Sequence[Ended]) -> None:
         """Write down what became of *some*; the last recipient closes an entry."""
@@ -287,7 +288,7 @@ class Bearer:
             for one in some
         ]
         await self._write(what)
-        box.ended = []
+        box.ended = ()
         box.take_out([one.opened for one in some])
         self._tell_settled(box.name, some)
         open_ = []
@@ -361,7 +362,4 @@ class Bearer:
 
 def _dead(box: Mailbox, why: str) -> list[Ended]:
     """Return what was attempted last, as dead."""
-    if box.news or box.edits:
-        return [Ended(box.first(), "dead", why)]
-    most = box.trouble.most if box.trouble else None
-    return [Ended(one, "dead", why) for one in box.past[:most]]
+    return [Ended(one, "dead", why) for one in box.tried]

@@ -45,7 +45,13 @@ class Courier:
         self._rounds = Rounds(sink.pace, clock, service)
         self._errands = Errands(sink, lane, stream, web, clock)
         self._bearer = Bearer(
-            sink.name, self._errands, self._rounds, stream, clock, close=self._close
+            sink.name,
+            self._errands,
+            self._rounds,
+            stream,
+            clock,
+            close=self._close,
+            estrange=self._estrange,
         )
         self._open: dict[str, Opened] = {}
         self._size = 0
@@ -91,6 +97,7 @@ class Courier:
             await self._recall()
         if self._estranged:
             self._estranged = False
+            await self.lose()
             raise Transient("something was not ours to send: all is looked at anew")
         self._rounds.begin()
         self._ages.look()
@@ -178,10 +185,19 @@ class Courier:
 
     def _close(self, opened: Opened) -> None:
         """Keep an entry no longer."""
-        self._estranged = self._estranged or opened.gone
         if self._open.pop(opened.id, None):
             self._size -= opened.size
             self._room.set()
+
+    def _estrange(self) -> None:
+        """
+        Do nothing before all that waits is taken anew, in its order.
+
+        Were only what is strange taken anew, it would come behind what came after it.
+        """
+        self._estranged = True
+        self._rounds.pause(10 * BLOCK)  # until the next turn
+        self._room.set()
 
     async def _serve(self, box: Mailbox, turn: Turn) -> None:
         await self._bearer.serve(box, turn)

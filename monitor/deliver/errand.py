@@ -129,7 +129,7 @@ class Errands:
         return await self._change(box, opened, address, todo, turn)
 
     async def together(
-        self, box: Mailbox, to: Subscriber, turn: Turn, most: int | None = None
+        self, box: Mailbox, some: Sequence[Opened], to: Subscriber, turn: Turn
     ) -> Fold:
         """
         Tell of what is no news any more, in one message; see `alone`.
@@ -138,16 +138,13 @@ class Errands:
         sent as that very one, with its key.  So which entries it held is written down
         before it is sent; and one that may have been taken by itself goes by itself.
 
-        Args:
-            most: Of the entries, the first of all.
-
         Returns:
             What became of them, and which have to change a message first.
         """
         address = await self.addresses.current(to.to)
         closed = await self._why_closed(to.name)
         sealed = await self._sealed(box)
-        some = [one for one in box.past if one.id in sealed.ids] or box.past[:most]
+        some = [one for one in box.past if one.id in sealed.ids] or some
         begun = await self._begin(box, some)
         sorted_ = fold(box.name, [*zip(some, begun, strict=True)], box.changed)
         if closed:
@@ -155,11 +152,12 @@ class Errands:
         if not sorted_.told:
             return sorted_
         told, sealed = await self._composed(box, sorted_.told, sealed)
+        box.tried = [part.opened for part in told]
         parts = [replace(part, doubts=self._repeats(box, part.opened)) for part in told]
         message = self._digest(told, sealed.key, box.name)
         try:
             async with self._asking(turn):
-                await self._send(box, [part.opened for part in told], message, address)
+                await self._send(box, box.tried, message, address)
         finally:  # it is that very message until it is known not to have been taken
             doubtful = any(box.doubts.get(part.opened.id) for part in told)
             box.sealed = sealed if doubtful and len(told) > 1 else NOTHING

@@ -31,7 +31,6 @@ class Opened:
         taken: When it was taken from the outbox, in monotonic seconds.
         size: How many bytes it takes, about.
         strange: Since when the stream has said that it is not ours.
-        gone: It is another's now, and nothing is to be done for it.
     """
 
     entry: Entry[Envelope]
@@ -40,7 +39,6 @@ class Opened:
     taken: float
     size: int = 0
     strange: float | None = None
-    gone: bool = False
 
     @property
     def id(self) -> str:
@@ -93,6 +91,7 @@ class Trouble:
     How what is first in a mailbox has failed so far.
 
     Attributes:
+        about: The entry that was first.
         wait: Before the next try, if nobody says otherwise.
         tries: That ended in what nobody foresaw.
         moves: Of the address, in a row.
@@ -102,6 +101,7 @@ class Trouble:
         most: Of what is told together: fewer each time that it was refused.
     """
 
+    about: str
     wait: timedelta = FIRST_WAIT
     tries: int = 0
     moves: int = 0
@@ -133,6 +133,7 @@ class Mailbox:
         edited: By entry, how many of the messages that it corrects it has changed.
         changed: Entries of `past` that have changed the message that they correct, or
             have found none that can be.
+        tried: What was attempted last.
         ended: What is to be written down before anything else.
         due: Before this moment nothing is to be done, in monotonic seconds.
         firmly: Whatever happens.
@@ -151,7 +152,8 @@ class Mailbox:
     due: float = 0.0
     firmly: bool = False
     sealed: Sealed | None = None
-    ended: list[Ended] = field(default_factory=list)
+    tried: Sequence[Opened] = ()
+    ended: Sequence[Ended] = ()
 
     def put(self, opened: Opened, *, past: bool) -> None:
         """
@@ -168,21 +170,15 @@ class Mailbox:
 
     def age(self, is_past: Callable[[Opened], bool]) -> None:
         """
-        Lay by what is no news any more, and drop what is gone.
+        Lay by what is no news any more.
 
         A correction follows what it corrects; see `put`.
         """
         while self.news:
             first = self.news[0]
-            if not (first.gone or is_past(first) or self._follows(first)):
+            if not (is_past(first) or self._follows(first)):
                 break
-            self._take_news(first)
-            if not first.gone:
-                self._lay_by(first)
-            self.trouble = None
-        for some in (self.edits, self.past):
-            if any(one.gone for one in some):
-                some[:] = [one for one in some if not one.gone]
+            self._lay_by(self._take_news(first))
 
     def __bool__(self) -> bool:
         return bool(self.news or self.edits or self.past)
@@ -191,12 +187,23 @@ class Mailbox:
         """Return all that waits."""
         return [*self.news, *self.edits, *self.past]
 
-    def first(self) -> Opened:
-        """Return what is to be told by itself next; there is something."""
-        if self.news:
-            instead = self.trouble.instead if self.trouble else None
-            return instead or self.news[0]
-        return self.edits[0]
+    def next(self) -> list[Opened]:
+        """Return what is to be told next: one by itself, or all that is past."""
+        one = (self.news or self.edits)[:1]
+        first = (one or self.past)[0].id
+        if self.trouble and self.trouble.about != first:
+            self.trouble = None
+        if not self.trouble:
+            return one or [*self.past]
+        if self.trouble.instead:
+            return [self.trouble.instead]
+        return one or self.past[: self.trouble.most]
+
+    def ail(self) -> Trouble:
+        """Return the trouble that there is with what was tried."""
+        if self.trouble is None:
+            self.trouble = Trouble(self.tried[0].id)
+        return self.trouble
 
     def behind(self) -> Opened | None:
         """Return the first of the news that is about another post than the first."""

@@ -135,6 +135,7 @@ class Rounds:
     def clear(self) -> None:
         """Forget everybody; to be called when it has stopped."""
         self.boxes.clear()
+        self._paused = -math.inf
         self._agenda = Agenda()
         self._slots.forgive()
 
