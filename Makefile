@@ -9,7 +9,7 @@ ARGS ?=
 KILLS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test cover lint type check fmt bench chaos mutants lock schema clean deb
+.PHONY: help setup demo run test cover lint type check fmt bench chaos simulate mutants lock schema clean deb
 
 help: ## what each word does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ bench: $(VENV)/.dev ## throughput, latency, memory and start, as one table
 
 mutants: $(VENV)/.dev ## plant bugs into a copy of the program: the tests must catch each
 	@$(BIN)/python -m tests.mutants $(ARGS)
+
+simulate: $(VENV)/.dev ## the program in a played world; SEEDS=2000 MINUTES=90, ARGS="--crash-points all"
+	@$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS),$(if $(ARGS),,--seeds 60)) \
+	    $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 chaos: $(VENV)/.dev ## kill real processes at work; KILLS=5000 SEED=1 for a long run
 	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))

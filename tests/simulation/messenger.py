@@ -27,6 +27,7 @@ from tests.simulation.weather import CALM, Weather
 PATIENCE: Final = 30.0  # seconds; `Web` gives an answer up after it
 BURST: Final = 3.0  # messages that a chat takes at once, and then one a second
 OVERALL: Final = 30.0  # messages a second of the whole service
+QUICK: Final = 0.25  # seconds in which a request arrives that does not hang
 FIRM: Final = 0.03  # share of edits that a chat does not take
 
 
@@ -40,6 +41,7 @@ class Copy:
         live: It is a message of its own, not a line of a digest.
         began: When its sending began.
         at: When it was taken.
+        late: Its sender had given it up by then.
         heard: When its sender learned that it was taken.
         excuse: Why it may be there once more, if it may.
     """
@@ -50,6 +52,7 @@ class Copy:
     live: bool
     began: float
     at: float
+    late: bool = False
     heard: float | None = None
     excuse: str = ""
 
@@ -232,8 +235,9 @@ class Messenger:
     def _arrive(self, request: _Request) -> None:
         """Take a request, or not, and answer it."""
         road, dice = self.road, self.road.dice
-        if request.message and request.answer.done() and request.life.alive:
-            return  # else an old edit could undo a newer one
+        slow = road.loop.time() > request.began + QUICK
+        if request.message and request.answer.done() and slow:
+            return  # an old edit would undo a newer one, and nobody could help it
         waits = not request.answer.done()
         try:
             text = self._taken(request)
@@ -289,7 +293,9 @@ class Messenger:
             return self._edited(request, chat)
         if self.recognises and request.key in self._known:
             count("repeat recognised")
-            return self._known[request.key]
+            id_ = self._known[request.key]
+            request.taken = chat.messages[id_].copies
+            return id_
         return self._new(request, chat)
 
     def _pace(self, request: _Request, chat: Chat) -> None:
@@ -346,7 +352,7 @@ class Messenger:
         id_ = f"{self.name}-{self._numbers}"
         copies = [
             Copy(request.life, chat.name, alert.match.item, request.live,
-                 request.began, now)
+                 request.began, now, request.answer.done())
             for alert in request.alerts
         ]  # fmt: skip
         for copy in copies:

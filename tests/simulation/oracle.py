@@ -223,7 +223,9 @@ class Oracle:
         known: set[str] = set()
         for copy in told:
             version = self._by_key.get(copy.item.key)
-            if not copy.live or version is None or copy.item.key in known:
+            if copy.late or not copy.live:
+                continue
+            if version is None or copy.item.key in known:
                 continue
             known.add(copy.item.key)
             before = last.get(copy.item.source)
@@ -303,12 +305,22 @@ class Oracle:
             if not version.matters and version.change == "new" and key not in notes:
                 blame("not archived", f"why {key} does not matter", post)
             for person in self._outcome.people:
-                settled = (key, person.name) in self._settled
-                if audience(version, person) and not settled:
+                if audience(version, person) and not self._ended(version, person):
                     blame("unsettled", f"{key} for {person.name}", post)
         for depth in self._outcome.depths:
             if depth.pending or depth.lag:
                 blame("left lying", str(depth))
+
+    def _ended(self, version: Version, person: Subscriber) -> bool:
+        """Return whether it is known what became of *version*, or of a later one."""
+        for later in self._versions[version.post.source][version.place :]:
+            delivery = self._settled.get((later.key, person.name))
+            if later is version and delivery:
+                return True
+            reached = delivery and delivery.outcome in ("delivered", "edited")
+            if later.post is version.post and reached:
+                return True
+        return False
 
     def _look_into_redis(self) -> None:
         """Look whether what is dead had to be."""

@@ -21,6 +21,7 @@ class Trouble:
 
     def __init__(self, world: World, dice: Random) -> None:
         self._world, self._dice = world, dice
+        self._long = 0.0
         self._gap = dice.choice((8, 20, 60, 120))
         kinds: list[tuple[float, Callable[[], None]]] = [
             (6, self._kill),
@@ -49,7 +50,8 @@ class Trouble:
         ]
 
     async def brew(self, until: float) -> None:
-        """Let things break until then."""
+        """Let things break until then, some of them for a good part of it."""
+        self._long = until / 4
         while True:
             gap = self._dice.expovariate(1 / self._gap)
             left = until - self._now()
@@ -164,7 +166,7 @@ class Trouble:
 
     def _silence_sink(self) -> None:
         messenger = self._dice.choice(self._world.messengers)
-        messenger.down_until = self._now() + self._dice.choice((5, 60, 300, 600))
+        messenger.down_until = self._now() + self._dice.choice((5, 60, 300, self._long))
         messenger.deaf = self._dice.random() < 0.4
 
     def _revoke(self) -> None:
@@ -201,7 +203,7 @@ class Trouble:
 
     def _silence_source(self) -> None:
         outlet = self._dice.choice(self._world.outlets)
-        outlet.down_until = self._now() + self._dice.choice((5, 60, 300))
+        outlet.down_until = self._now() + self._dice.choice((5, 60, self._long))
 
     def _jump(self) -> None:
         self._world.chronicle.count("clock jumped")
