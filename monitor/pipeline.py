@@ -112,7 +112,7 @@ async def collect(  # noqa: PLR0913 - a read, and what is remembered of the one 
     paused = before.read is not None and now - before.read > LATE
     since = mark - HIDDEN if mark else None
     late = ALL if mark else now - LATE if paused else None
-    total, gap = Accepted(), False
+    total, gap = Accepted(turn=before.turn), False
     async for batch in source.read(before.cursor, web):
         total += await stream.accept(
             name,
@@ -122,6 +122,7 @@ async def collect(  # noqa: PLR0913 - a read, and what is remembered of the one 
             baseline=new,
             since=since,
             late_before=late,
+            after=total.turn,
         )
         if since and new and batch.items:  # it shows its newest, maybe not all since
             gap = all(item.published > since for item in batch.items)

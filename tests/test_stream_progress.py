@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
+from monitor.errors import Away
 from monitor.item import Note, What
 from monitor.stream import Sending, Settlement, Stream
 from tests.clock import FakeClock
@@ -115,3 +117,19 @@ async def test_many_are_settled_in_one_step(stream: Stream) -> None:
 
     assert (3, 0) == (await stream.settle_all(told), await stream.settle_all(told))
     assert 0 == sum(d.length for d in await stream.depths() if "outbox" in d.queue)
+
+
+async def test_a_read_that_comes_late_changes_nothing(stream: Stream) -> None:
+    """What a line held back while another read was accepted is no edit any more."""
+    began = await stream.progress("town")
+    old, new = post("1", "as it was"), post("1", "as it is")
+    first = await stream.accept("town", [new], "new", after=began.turn)
+    for _ in range(2):
+        with pytest.raises(Away):
+            await stream.accept("town", [old], "old", after=began.turn)
+
+    assert (1, "new") == (first.turn, await stream.cursor("town"))
+    entries = await drained(stream.reader("items", "filter"))
+    assert ["as it is"] == [entry.value.text for entry in entries]
+    again = await stream.accept("town", [old], "old", after=first.turn)
+    assert (1, 2) == (again.edited, again.turn)

@@ -18,7 +18,7 @@
 #
 #   progress, moved only in the same step as what it accounts for
 #     cursor           hash  source → its cursor
-#     reads            hash  source → when it was last read, in ms since 1970
+#     reads            hash  source → when in ms since 1970, and how often it was read
 #     seen:SOURCE      hash  post id → version u32, content hash 8 bytes, day last seen
 #                            u16 (since 1970), gone u8; version 0 is a Note's
 #     matched:POST     the newest Match of a post that mattered; 14 days
@@ -131,8 +131,7 @@ class Stream:
     Attributes:
         owner: By which name this instance reads and holds leases; the same after a
             restart, and no other instance's.
-        epoch: Which database this is.  Another one than last time: it was flushed,
-            replaced or is the wrong one.
+        epoch: Which database this is; one that was flushed or replaced has another.
         facts: What is to be known of the server, judged when it was connected.
         directory: The deliverers' notes on addresses.
         backlog: What waits, for an account of it.
@@ -232,6 +231,7 @@ class Stream:
         baseline: bool = False,
         since: datetime | None = None,
         late_before: datetime | None = None,
+        after: int | None = None,
     ) -> Accepted:
         """
         Put what is new or changed among *items* onto the stream, and move the cursor.
@@ -245,10 +245,11 @@ class Stream:
             baseline: Posts not seen before are the past: marked as seen, no more.
             since: Those published after it are not.
             late_before: Posts published before it are late.
+            after: How many reads were accepted when this one began, see `progress`.
 
         Raises:
-            Away: Nothing or everything was done: do it again.  When Redis is out
-                of memory or disk, nothing, and the source has to wait.
+            Away: Nothing or everything was done: do it again.  When Redis is out of
+                memory or disk, or another read was accepted since, nothing was.
         """
         read = commits.Read(
             source=source,
@@ -259,6 +260,7 @@ class Stream:
             baseline=baseline,
             since=since,
             late_before=late_before,
+            after=after,
         )
         return await commits.accept(self._door, read)
 
@@ -383,10 +385,8 @@ class Stream:
 
     async def retry(self, letter: str) -> bool:
         """
-        Put a dead letter back at the end of its queue, for all of its groups.
-
-        Returns:
-            False if it is not there, or its entry was gone when it was buried.
+        Put a dead letter back at the end of its queue, for all of its groups; return
+        False if it is not there, or its entry was gone when it was buried.
         """
         return await letters.retry(self._door, letter)
 

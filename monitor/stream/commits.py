@@ -1,12 +1,13 @@
 """The four commits: a whole batch each, in one step, and safe to repeat."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from monitor.errors import Away
 from monitor.item import (
     WIRE,
     Delivery,
@@ -69,12 +70,18 @@ Plan = tuple[Entry[Match], Sequence[Envelope], Sequence[Delivery | Note]]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """How many posts of a read were put onto the stream as what, and how many not."""
+    """
+    How many posts of a read were put onto the stream as what, and how many not.
+
+    Attributes:
+        turn: How many reads of the source were accepted, this one included.
+    """
 
     new: int = 0
     edited: int = 0
     deleted: int = 0
     unchanged: int = 0
+    turn: int = field(default=0, compare=False)
 
     def __add__(self, other: "Accepted") -> "Accepted":
         return Accepted(
@@ -82,6 +89,7 @@ class Accepted:
             self.edited + other.edited,
             self.deleted + other.deleted,
             self.unchanged + other.unchanged,
+            other.turn,
         )
 
 
@@ -97,6 +105,7 @@ class Read:
     baseline: bool = False
     since: datetime | None = None
     late_before: datetime | None = None
+    after: int | None = None
 
     def flags(self, item: Item) -> bytes:
         """Return what the script has to know of *item*."""
@@ -156,14 +165,18 @@ async def _accept(door: Door, read: Read, items: Sequence[Item]) -> Accepted:
         some = [one for one in portion if isinstance(one, Item)]
         pasts = [past for item in some if (past := read.past(item))]
         arguments: list[Argument] = [WIRE, read.source, day, now_ms]
-        arguments += (int(moves), read.cursor, len(some), len(pasts))
+        after = "" if read.after is None else read.after
+        arguments += (int(moves), read.cursor, len(some), len(pasts), after)
         for item in some:
             mark = content_hash(item) + read.flags(item)
             arguments += (item.id, mark, to_wire_first(item))
         arguments += pasts
         for note in (one for one in portion if isinstance(one, Note)):
             arguments += (note.id, f"{note.what:8.8}", to_wire(note))
-        total += Accepted(*await door.run(ACCEPT, keys, arguments))
+        answer = await door.run(ACCEPT, keys, arguments)
+        if not answer:
+            raise Away(f"another read of {read.source} was accepted meanwhile")
+        total += Accepted(*answer)
     return total
 
 

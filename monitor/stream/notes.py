@@ -19,10 +19,16 @@ START = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a source was read, and when that was; empty and None if never."""
+    """
+    How far a source was read, and when that was; empty and None if never.
+
+    Attributes:
+        turn: How many reads of it were accepted.
+    """
 
     cursor: str = ""
     read: datetime | None = None
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +102,10 @@ async def begin(
 
 async def progress(door: Door, source: str) -> Progress:
     """Return how far *source* was read, and when."""
-    text, at = await door.run(PROGRESS, ["cursor", "reads"], [source])
+    text, reads = await door.run(PROGRESS, ["cursor", "reads"], [source])
+    at, _, turn = (reads or b"").decode().partition(" ")
     read = START + int(at) * MILLISECOND if at else None
-    return Progress(text.decode() if text else "", read)
+    return Progress(text.decode() if text else "", read, int(turn or 0))
 
 
 async def told(
@@ -148,7 +155,8 @@ async def reads(door: Door) -> dict[str, datetime]:
 
 
 def _times(flat: Sequence[bytes]) -> dict[str, datetime]:
-    return {name: START + int(at) * MILLISECOND for name, at in pairs(flat).items()}
+    moments = {name: said.partition(" ")[0] for name, said in pairs(flat).items()}
+    return {name: START + int(at) * MILLISECOND for name, at in moments.items()}
 
 
 def _delivery(field: bytes | None) -> Delivery | None:

@@ -7,16 +7,21 @@
 -- stand in `seen` with version 0: should a post appear there after all, it is new.
 -- Posts of the past are noted, too.
 --
+-- A line may hold a command back for long, and deliver it when its sender has given it
+-- up and read again: it would bring back how things stood.  So the sender says after how
+-- many reads it began, and is refused if there were more since.
+--
 -- KEYS  items, seen:<source>, cursor, reads, notes
 -- ARGV  wire, source, day, now in ms, cursor moves, cursor, number of posts,
---       number of those that may be of the past,
+--       number of those that may be of the past, after how many reads (or nothing),
 --       then for each post: id, content hash and flags in 9 bytes, as a first version
 --       (`item.to_wire_first`),
 --       then the notes of those that may be of the past, in the same order,
 --       then for each note: id, what it is in 8 bytes, note
 -- Flags: 1 gone, 2 of the past (not seen before, it is marked as seen, no more), 4 late
--- Answer: how many were new, edited, deleted, unchanged
-local FIRST, WIDTH = 9, 3
+-- Answer: how many were new, edited, deleted, unchanged, and how many reads that makes;
+--         nothing at all if it is refused
+local FIRST, WIDTH = 10, 3
 local AS_FIRST = '\167version\1\166change\163new'
 local CHANGE = {new = '\163new', edited = '\166edited', deleted = '\167deleted'}
 local wire, source, day = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -31,8 +36,10 @@ for at = notes, #ARGV, 3 do ids[#ids + 1] = ARGV[at] end
 -- A key of another type must end this before the first write: scripts do not roll back.
 redis.call('XLEN', KEYS[1])
 redis.call('HEXISTS', KEYS[3], source)
-redis.call('HEXISTS', KEYS[4], source)
 redis.call('XLEN', KEYS[5])
+local reads = redis.call('HGET', KEYS[4], source)
+local turn = tonumber(reads and string.match(reads, ' (%d+)$') or '0')
+if ARGV[9] ~= '' and tonumber(ARGV[9]) ~= turn then return {} end
 local before = {}
 if #ids > 0 then before = redis.call('HMGET', KEYS[2], unpack(ids)) end
 
@@ -102,6 +109,7 @@ end
 if #seen > 0 then redis.call('HSET', KEYS[2], unpack(seen)) end
 if moves then
   redis.call('HSET', KEYS[3], source, cursor)
-  redis.call('HSET', KEYS[4], source, ARGV[4])
+  turn = turn + 1
+  redis.call('HSET', KEYS[4], source, ARGV[4] .. ' ' .. turn)
 end
-return {count.new, count.edited, count.deleted, count.unchanged}
+return {count.new, count.edited, count.deleted, count.unchanged, turn}
