@@ -28,9 +28,9 @@ SPLITS: Sequence[Sequence[str]] = (
     ("collect", "filter", "alert archive", "deliver"),
     ("collect filter", "alert deliver", "archive"),
 )
-GAP = 0.25, 0.7  # seconds between two kills
-AIMED = 0.6  # of the kills wait for a moment at which something is in flight
-AIM = 0.4  # seconds that they wait for it
+GAP = 0.1, 0.5  # seconds between two kills
+AIMED = 0.7  # of the kills wait for a moment at which something is in flight
+AIM = 0.6  # seconds that they wait for it
 STEP = 0.003  # seconds at most that a process goes on meanwhile, or stands still
 LIVES = 3  # of a role in a row without anything done; then it is left alone
 STARTING = 60.0  # seconds until a process is at work
