@@ -12,6 +12,7 @@ from random import Random
 from typing import Final
 
 from tests.simulation.ending import Result, settled, watched
+from tests.simulation.oracle import SOON
 from tests.simulation.outlets import Outlet
 from tests.simulation.posts import TOPICS, TOWNS
 from tests.simulation.trouble import Trouble
@@ -46,7 +47,8 @@ def run(seed: int, minutes: float = MINUTES, *, keep: bool = False) -> Result:
         block=timedelta(seconds=chance.choice((2, 5, 8))),
         stale_after=timedelta(minutes=chance.choice((2, 5, 60))),
     )
-    return watched(cast, seed, partial(_live, seed=seed, minutes=minutes), keep=keep)
+    story = partial(_live, seed=seed, minutes=minutes)
+    return watched(cast, seed, story, keep=keep, trimmed=True)
 
 
 async def _live(world: World, seed: int, minutes: float) -> bool:
@@ -68,9 +70,9 @@ async def _live(world: World, seed: int, minutes: float) -> bool:
     for outlet in world.outlets:
         for town in TOWNS:
             outlet.publish(town, "missile", fresh=True)
-    await asyncio.sleep(120)
+    await asyncio.sleep(SOON)
     quiet = await settled(world) and quiet
-    await asyncio.sleep(130)  # the stream is trimmed each minute
+    await asyncio.sleep(62)  # the stream is trimmed each minute
     for task in beside:
         task.cancel()
     return quiet

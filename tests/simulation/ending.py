@@ -32,13 +32,14 @@ class Result:
     cost: float  # of the processor's time
 
 
-def watched(
+def watched(  # noqa: PLR0913 - how it is to be watched
     cast: Cast,
     seed: object,
     story: Callable[[World], Awaitable[bool]],
     *,
     keep: bool = False,
     crash_at: int = 0,
+    trimmed: bool = False,
 ) -> Result:
     """
     Return what comes of a *story*: it says whether all came to rest.
@@ -46,6 +47,7 @@ def watched(
     Args:
         keep: What happened is kept line by line.
         crash_at: The number of the point at which the process that reaches it dies.
+        trimmed: See `Outcome`.
     """
     began = time.process_time()
     folder = Path(tempfile.mkdtemp(dir=SHM if SHM.is_dir() else None))
@@ -53,7 +55,7 @@ def watched(
         world = World(cast, seed, folder, keep=keep)
         world.crash_at = crash_at
         with world.diary.kept():
-            verdict = loop.run(_judged(world, story), world.loop)
+            verdict = loop.run(_judged(world, story, trimmed), world.loop)
     finally:
         shutil.rmtree(folder)
     return Result(
@@ -68,9 +70,13 @@ def watched(
     )
 
 
-async def _judged(world: World, story: Callable[[World], Awaitable[bool]]) -> Verdict:
+async def _judged(
+    world: World,
+    story: Callable[[World], Awaitable[bool]],
+    trimmed: bool,  # noqa: FBT001 - of an outcome
+) -> Verdict:
     quiet = await story(world)
-    return await judged(world, quiet=quiet)
+    return await judged(world, quiet=quiet, trimmed=trimmed)
 
 
 async def settled(world: World, look: float = LOOK) -> bool:
@@ -96,8 +102,8 @@ async def settled(world: World, look: float = LOOK) -> bool:
     return False
 
 
-async def judged(world: World, *, quiet: bool) -> Verdict:
-    """Judge the world as it is now."""
+async def judged(world: World, *, quiet: bool, trimmed: bool = False) -> Verdict:
+    """Judge the world as it is now; see `Outcome`."""
     stream = await world.operator()
     outcome = Outcome(
         outlets=world.outlets,
@@ -107,6 +113,8 @@ async def judged(world: World, *, quiet: bool) -> Verdict:
         archive=world.archive(),
         letters=await stream.dead(),
         depths=await stream.depths(),
+        begun=sum(world.begun(messenger.name) for messenger in world.messengers),
+        trimmed=trimmed,
         rolled_back=world.chronicle.counts["redis lost power"] > 0,
     )
     verdict = Oracle(outcome).judge()

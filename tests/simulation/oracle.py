@@ -21,7 +21,8 @@ from tests.simulation.outlets import Outlet
 from tests.simulation.posts import Post, concerns
 
 EVER: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-SOON: Final = 90.0  # seconds in which a post is told when nothing goes wrong
+SOON: Final = 62.0  # seconds in which a post is told when nothing goes wrong
+KEPT: Final = 100  # entries of a stream that may be left when all is done: one node
 PARKED: Final = 660.0  # seconds after which a chat that was closed is tried again
 SHOWN: Final = 12  # violations of a kind that are told
 
@@ -33,9 +34,10 @@ class Outcome:
 
     Attributes:
         cursors: Of each source.
+        begun: How many sends Redis has for begun and not ended.
+        trimmed: What was done with has had time to be removed.
         rolled_back: Redis lost some of what it had, so that versions may have been
             counted twice.
-        closed_until: When the chat of somebody was last closed to us.
     """
 
     outlets: Sequence[Outlet]
@@ -45,6 +47,8 @@ class Outcome:
     archive: Archive
     letters: Sequence[Letter]
     depths: Sequence[Depth]
+    begun: int
+    trimmed: bool = False
     rolled_back: bool = False
 
 
@@ -307,9 +311,6 @@ class Oracle:
             for person in self._outcome.people:
                 if audience(version, person) and not self._ended(version, person):
                     blame("unsettled", f"{key} for {person.name}", post)
-        for depth in self._outcome.depths:
-            if depth.pending or depth.lag:
-                blame("left lying", str(depth))
 
     def _ended(self, version: Version, person: Subscriber) -> bool:
         """Return whether it is known what became of *version*, or of a later one."""
@@ -323,10 +324,20 @@ class Oracle:
         return False
 
     def _look_into_redis(self) -> None:
-        """Look whether what is dead had to be."""
+        """Look whether nothing is left there, and what is dead had to be."""
+        blame = self._verdict.blame
+        for depth in self._outcome.depths:
+            if depth.pending or depth.lag:
+                blame("left lying", str(depth))
+            outbox = depth.queue.startswith("outbox:")
+            most = 0 if outbox else KEPT
+            if self._outcome.trimmed and depth.length > most:
+                blame("not trimmed", str(depth))
+        if self._outcome.begun:
+            blame("left lying", f"{self._outcome.begun} sends are begun")
         for letter in self._outcome.letters:
             if not self._deserved(letter):
-                self._verdict.blame("dead", str(letter)[:300])
+                blame("dead", str(letter)[:300])
 
     def _deserved(self, letter: Letter) -> bool:
         counts = (

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+MANY = 64  # tasks that are remembered before those that are done are forgotten
 PATIENCE = 1000  # turns of the loop within which everything of a dead process has ended
 
 
@@ -33,7 +34,8 @@ class Life:
         self.alive = True
         self.cut_until = 0.0
         self.troubled = -1.0
-        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._many = MANY
 
     def __str__(self) -> str:
         return f"{self.process}{self.number}"
@@ -63,19 +65,21 @@ class Life:
 
     def own(self, task: "asyncio.Task[Any]") -> None:
         """Let *task* end with us."""
-        self._tasks[task] = None
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: "asyncio.Task[Any]") -> None:
-        del self._tasks[task]
-        if not self.alive and not task.cancelled():
-            task.exception()  # nobody will ask a dead process for it
+        self._tasks.append(task)
+        if len(self._tasks) > self._many:  # a callback of each would cost more
+            self._tasks = [one for one in self._tasks if not one.done()]
+            self._many = 2 * len(self._tasks) + MANY
 
     def _end(self, patience: int) -> None:
         if patience == 0:
-            raise RuntimeError(f"{self} cannot be killed: {[*self._tasks]}")
-        for task in [*self._tasks]:
-            task.cancel()
+            raise RuntimeError(f"{self} cannot be killed: {self._tasks}")
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            if not task.done():
+                task.cancel()
+                self._tasks.append(task)
+            elif not task.cancelled():
+                task.exception()  # nobody will ask a dead process for it
         if self._tasks:
             loop = asyncio.get_running_loop()
             loop.call_soon(self._end, patience - 1, context=Context())

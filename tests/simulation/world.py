@@ -336,6 +336,12 @@ class World:
             version == copy.item.version and field[4:5] >= REACHED
         )
 
+    def begun(self, sink: str) -> int:
+        """Return how many sends are written down as begun and not ended."""
+        key = f"{PREFIX}sending:{sink}:0"
+        count: int = self.redis.store.execute(["HLEN", key])
+        return count
+
     async def operator(self) -> Stream:
         """Return the stream as an operator has it, on a line that never fails."""
         door = Door(StoreWire(self.redis.store), PREFIX)
