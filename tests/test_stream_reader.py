@@ -215,6 +215,23 @@ async def test_a_failed_first_read_still_begins_with_its_own(
     assert ["0", "1", "2", "3"] == [e.value.id for e in entries]
 
 
+async def test_who_had_the_lease_before_snatches_nothing(
+    stream: Stream, other: Stream, door: Door
+) -> None:
+    """What was given to a reader that still waited comes first, and in its order."""
+    reader, late = stream.reader(ITEMS, "filter"), other.reader(ITEMS, "filter")
+    waiting = asyncio.create_task(late.next(block=timedelta(seconds=9)))
+    while b"flags=b" not in await door.call("CLIENT", "LIST"):
+        await asyncio.sleep(0)
+    reader.begin()
+    assert [] == await reader.next(block=timedelta())
+    await stream.accept("town", [post("1")], "c")
+    assert 1 == len(await waiting)
+    await stream.accept("town", [post("2")], "d")
+
+    assert ["1", "2"] == await ids(reader)
+
+
 async def test_following_shows_the_last_and_then_the_new(stream: Stream) -> None:
     """An onlooker sees what was last and what comes, and takes nothing away."""
     await stream.accept("town", posts(5), "c")

@@ -94,6 +94,7 @@ class Reader(Generic[T]):
         self._after = "-"
         self._idle = timedelta()
         self._adopting = False  # what others left is to be ours before we go on
+        self._alone = False  # nobody else reads for the group, or should
         self._next_look = 0.0
 
     async def next(
@@ -111,6 +112,10 @@ class Reader(Generic[T]):
         self._sure = False
         try:
             entries = await self._left(count) or await self._new(count, block)
+            if entries and self._phase == "new" and await self._is_snatched():
+                self._adopting = True
+                self._start_over()
+                entries = await self._left(count)
         except NoGroup:
             await make_groups(self._door, [(self.queue, self.group)])
             return []
@@ -124,8 +129,21 @@ class Reader(Generic[T]):
         To be called when the lease of what is read has come to us.
         """
         self._idle = timedelta()
-        self._adopting = True
+        self._adopting = self._alone = True
         self._sure = False
+
+    async def _is_snatched(self) -> bool:
+        """
+        Return whether somebody else was given what is ours to read.
+
+        Whoever had the lease before may still be waiting for new entries, and is served
+        before us; what it got comes before what we have got.
+        """
+        if not self._alone:
+            return False
+        key = self._door.key(self.queue.name)
+        *_, consumers = await self._door.call("XPENDING", key, self.group)
+        return any(name.decode() != self._owner for name, _ in consumers or ())
 
     def _start_over(self) -> None:
         self._first = self._first and (self._phase, self._after) == ("mine", "-")
@@ -182,7 +200,8 @@ class Reader(Generic[T]):
         if done == "mine":
             self._phase, self._first = "others", False
         else:
-            self._phase, self._idle = "new", ABANDONED
+            self._phase = "new"
+            self._idle = timedelta() if self._alone else ABANDONED
             self._next_look = self._clock.monotonic() + LOOK.total_seconds()
 
     async def _new(self, count: int, block: timedelta) -> list[Entry[T]]:
