@@ -189,8 +189,22 @@ async def test_a_digest_shows_how_things_stand(
         assert {2} == {int(one.item[-1]) for one in await told_of(at, "1", "2")}
 
 
-async def test_a_correction_does_not_overtake_what_became_old(
+async def test_a_correction_waits_for_another_that_is_to_be_told(
     stream: Stream, clock: FakeClock
+) -> None:
+    """An old edit that concerns somebody for the first time is told with the next."""
+    async with office(stream, clock) as at:
+        second = match("1", 2, "edited", seen=OLD)
+        await at.post(second, ["ann"], was=match("1", seen=OLD), newly=["ann"])
+        await at.post(match("1", 3, "edited"), ["ann"], was=second)
+        await at.work()
+
+        assert [("digest", "governor/1/3")] == at.told()
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_correction_does_not_overtake_what_became_old(
+    stream: Stream, clock: FakeClock, *, late: bool
 ) -> None:
     """What it corrects was never told: they are told together, and nobody misses it."""
     open_ = list[bool]()
@@ -198,9 +212,11 @@ async def test_a_correction_does_not_overtake_what_became_old(
         await at.post(match("1"), ["ann"])
         await at.post(match("2"), ["ann"])
         await at.turn()
-        clock.advance(STALE_AFTER + MINUTE)
+        clock.advance(timedelta() if late else STALE_AFTER + MINUTE)
         gone = match("1", 2, "edited", seen=clock.now())
-        await at.post(gone, ["ann"], was=match("1"))
+        await at.post(gone, ["ann"], was=match("1"), late=late)
+        await at.turn()
+        clock.advance(STALE_AFTER + MINUTE if late else timedelta())
         await at.post(match("3", seen=clock.now()), ["ann"])
         open_.append(True)
         await at.work()

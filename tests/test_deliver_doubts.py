@@ -228,6 +228,26 @@ async def test_what_was_claimed_from_us_is_looked_for_again(
         assert [("sent", f"governor/{id_}/1") for id_ in "123"] == at.told()
 
 
+async def test_no_trace_is_left_of_what_was_known_already(
+    stream: Stream, door: Door, clock: FakeClock
+) -> None:
+    """Whoever begins what another has settled leaves nothing behind."""
+    async with office(stream, clock) as at:
+        await at.post(match("1"), ["ann", "bob"])
+        at.sink.hanging.add("bob@")
+        await at.work(done=1)
+        while "ann" not in await stream.told("governor/1", ["ann"]):
+            await at.turn()
+        await at.courier.lose()
+        at.sink.hanging.clear()
+        at.reader.begin()
+        await at.work()
+
+        assert 1 == len(at.told("ann@"))
+    assert not await door.call("EXISTS", door.key("sending:chat:0"))
+    assert 2 == await door.call("XLEN", door.key("deliveries"))
+
+
 async def test_the_trace_goes_with_what_is_settled(
     stream: Stream, door: Door, clock: FakeClock
 ) -> None:

@@ -282,7 +282,7 @@ class Bearer:
         what = [
             Settlement(
                 entry=one.opened.entry,
-                deliveries=[self._delivery(box.name, one)] if one.outcome else [],
+                deliveries=self._deliveries(box.name, one),
                 done=one.opened.left == 1,
             )
             for one in some
@@ -312,18 +312,21 @@ class Bearer:
             else:
                 return
 
-    def _delivery(self, name: str, one: Ended) -> Delivery:
-        return Delivery(
+    def _deliveries(self, name: str, one: Ended) -> list[Delivery]:
+        if one.outcome is None:
+            return [one.known] if one.known else []
+        delivery = Delivery(
             item=one.opened.envelope.match.item.key,
             subscriber=name,
             sink=self._sink,
-            outcome=one.outcome or "suppressed",
+            outcome=one.outcome,
             at=self._clock.now(),
             message=one.receipt.message,
             address=one.receipt.address,
             why=one.why.encode("utf-8", "replace").decode(),
             repeats=one.repeats,
         )
+        return [delivery]
 
     def _tell_settled(self, name: str, some: Sequence[Ended]) -> None:
         """Tell of each alert, but of many that were told together once."""

@@ -119,7 +119,7 @@ class Errands:
         (begun,) = await self._begin(box, [opened])
         todo = step(opened.envelope, to.name, begun.told)
         if todo.action == "done":
-            return Ended(opened)
+            return Ended(opened, known=begun.told)
         if todo.action == "suppress":
             return Ended(opened, "suppressed", todo.why)
         if closed and not opened.envelope.again:

@@ -49,7 +49,7 @@ def fold(
     for opened, begun in sorted(some, key=_version):
         todo = step(opened.envelope, name, begun.told)
         if todo.action == "done":
-            ended.append(Ended(opened))
+            ended.append(Ended(opened, known=begun.told))
         elif todo.action in ("edit", "ring") and opened.id not in changed:
             edits.append(opened)
         elif todo.action == "suppress" and not _has_older(opened, told):

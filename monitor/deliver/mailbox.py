@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from monitor.alert.refusals import Refusals
 from monitor.alert.step import NO_RECEIPT, Receipt, warns_of_more
-from monitor.item import Envelope, Outcome
+from monitor.item import Delivery, Envelope, Outcome
 from monitor.stream import Entry
 
 FIRST_WAIT = timedelta(seconds=1)
@@ -76,6 +76,8 @@ class Ended:
     Attributes:
         outcome: None if that was written down before.
         repeats: Sends of it before that may have left a copy, too.
+        known: What was written down before.  It is once more: so what was begun now is
+            known to have ended.
     """
 
     opened: Opened
@@ -83,6 +85,7 @@ class Ended:
     why: str = ""
     receipt: Receipt = NO_RECEIPT
     repeats: int = 0
+    known: Delivery | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -179,6 +182,9 @@ class Mailbox:
             if not (is_past(first) or self._follows(first)):
                 break
             self._lay_by(self._take_news(first))
+        if later := [one for one in self.edits if _is_among(one.post, self.past)]:
+            self.edits = [one for one in self.edits if one not in later]
+            self.past += later
 
     def __bool__(self) -> bool:
         return bool(self.news or self.edits or self.past)
@@ -243,19 +249,22 @@ class Mailbox:
         return opened
 
     def _lay_by(self, opened: Opened) -> None:
-        if opened.corrects and not self._has_before(opened):
+        if opened.corrects and not _is_among(opened.post, self.past):
             self.edits.append(opened)
         else:
             self.past.append(opened)
 
-    def _has_before(self, opened: Opened) -> bool:
-        """Return whether an older version of a post is to be told with the past."""
-        return opened.corrects and any(one.post == opened.post for one in self.past)
-
     def _follows(self, opened: Opened) -> bool:
         """Return whether a correction has to wait for what it corrects."""
+        if not opened.corrects:
+            return False
+        waits = any(_is_among(opened.post, some) for some in (self.past, self.edits))
         news = self.name in opened.envelope.newly and warns_of_more(opened.envelope)
-        return self._has_before(opened) and not news
+        return waits and not news
+
+
+def _is_among(post: str, some: Sequence[Opened]) -> bool:
+    return any(one.post == post for one in some)
 
 
 def _is_urgent(opened: Opened) -> bool:
