@@ -105,6 +105,8 @@ async def settled(world: World, look: float = LOOK) -> bool:
 async def judged(world: World, *, quiet: bool, trimmed: bool = False) -> Verdict:
     """Judge the world as it is now; see `Outcome`."""
     stream = await world.operator()
+    counts = world.chronicle.counts
+    jumped = counts["clock jumped"] > 0
     outcome = Outcome(
         outlets=world.outlets,
         people=world.people,
@@ -115,7 +117,9 @@ async def judged(world: World, *, quiet: bool, trimmed: bool = False) -> Verdict
         depths=await stream.depths(),
         begun=sum(world.begun(messenger.name) for messenger in world.messengers),
         trimmed=trimmed,
-        rolled_back=world.chronicle.counts["redis lost power"] > 0,
+        stale_after=None if jumped else world.cast.stale_after.total_seconds(),
+        leapt=counts["clock set by a year"] > 0,
+        rolled_back=counts["redis lost power"] > 0,
     )
     verdict = Oracle(outcome).judge()
     outcome.archive.close()

@@ -17,6 +17,7 @@ from tests.simulation.outlets import Cursor, Outlet, Part
 from tests.simulation.posts import Post, Wording, concerns
 
 OLD = timedelta(hours=1)  # whoever was not told of an older post hears of no edit
+REMEMBERED = timedelta(days=14)  # that a post mattered
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def accepted(outlet: Outlet, cursor: str) -> tuple[list[Version], set[str]]:
             change = _change(before, wording)
             if change:
                 number = before.number + 1 if before else 1
-                was = before.mattered if before else None
+                was = _remembered(before, part)
                 version = Version(
                     post,
                     number,
@@ -118,6 +119,14 @@ def _change(
     if wording.gone:
         return None if before.gone else "deleted"
     return "edited" if before.gone or before.text != wording.text else None
+
+
+def _remembered(before: _Seen | None, part: Part) -> Version | None:
+    """Return the version that mattered, unless it did so long ago by the clock."""
+    mattered = before.mattered if before else None
+    if mattered and part.seen - mattered.seen > REMEMBERED:
+        return None
+    return mattered
 
 
 def due(versions: Sequence[Version], subscriber: Subscriber) -> Version | None:

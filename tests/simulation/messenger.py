@@ -27,6 +27,7 @@ from tests.simulation.weather import CALM, Weather
 PATIENCE: Final = 30.0  # seconds; `Web` gives an answer up after it
 BURST: Final = 3.0  # messages that a chat takes at once, and then one a second
 OVERALL: Final = 30.0  # messages a second of the whole service
+EXPIRED: Final = "the record has expired"
 QUICK: Final = 0.25  # seconds in which a request arrives that does not hang
 FIRM: Final = 0.03  # share of edits that a chat does not take
 
@@ -253,6 +254,10 @@ class Messenger:
             if dice.random() < 0.7:
                 failure = unsure("the connection broke while we waited")
                 self._after(dice.uniform(0.01, 0.1), _fail, request, failure)
+            elif dice.random() < 0.3:
+                road.chronicle.count("taken, answered with an error")
+                failure = Transient("504 Gateway Timeout")
+                self._after(dice.uniform(0.5, 5), _fail, request, failure)
         else:
             self._after(dice.uniform(0.01, 0.1), _give, request, text)
 
@@ -280,7 +285,7 @@ class Messenger:
             raise Gone("403 Forbidden: bot was blocked by the user")
         if road.dice.random() < road.weather.sink_fails:
             count("sink failed")
-            raise Transient("502 Bad Gateway")
+            raise Transient("500 Internal Server Error")
         self._pace(request, chat)
         if request.live and any(
             word in request.alerts[0].match.item.text for word in self.poison
@@ -391,6 +396,12 @@ class Messenger:
     def rolled_back(self) -> None:
         """Excuse what was written down and is not any more."""
         self._forgive(None, "the record was lost")
+
+    def forgotten(self) -> None:
+        """Excuse all that was taken: what was written of it has expired."""
+        for copies in self.copies.values():
+            for copy in copies:
+                copy.excuse = copy.excuse or EXPIRED
 
     def _forgive(self, life: Life | None, why: str) -> None:
         for copies in self.copies.values():

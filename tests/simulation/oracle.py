@@ -16,12 +16,13 @@ from monitor.item import Delivery, Item
 from monitor.stream import Depth, Letter
 from monitor.stream.archive import Archive
 from tests.simulation.history import Version, accepted, audience, by_post, due
-from tests.simulation.messenger import Copy, Messenger, by_person
+from tests.simulation.messenger import EXPIRED, Copy, Messenger, by_person
 from tests.simulation.outlets import Outlet
 from tests.simulation.posts import Post, concerns
 
 EVER: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 SOON: Final = 62.0  # seconds in which a post is told when nothing goes wrong
+LENIENT: Final = 10.0  # seconds in which something may become old on its way
 KEPT: Final = 100  # entries of a stream that may be left when all is done: one node
 PARKED: Final = 660.0  # seconds after which a chat that was closed is tried again
 SHOWN: Final = 12  # violations of a kind that are told
@@ -36,6 +37,9 @@ class Outcome:
         cursors: Of each source.
         begun: How many sends Redis has for begun and not ended.
         trimmed: What was done with has had time to be removed.
+        stale_after: What is older is no news; None where clocks were set, so that it
+            cannot be said how old something seemed to be.
+        leapt: The clock was set by a year.
         rolled_back: Redis lost some of what it had, so that versions may have been
             counted twice.
     """
@@ -49,6 +53,8 @@ class Outcome:
     depths: Sequence[Depth]
     begun: int
     trimmed: bool = False
+    stale_after: float | None = None
+    leapt: bool = False
     rolled_back: bool = False
 
 
@@ -163,6 +169,23 @@ class Oracle:
             blame("mangled", f"{item.key} has another text", item.post)
         elif not audience(version, person):
             blame("invented", f"{item.key} does not concern {person.name}", item.post)
+        else:
+            self._look_at_the_age(copy, version)
+
+    def _look_at_the_age(self, copy: Copy, version: Version) -> None:
+        """Look whether only what is old is told together, and all that is."""
+        limit = self._outcome.stale_after
+        if limit is None or self._outcome.rolled_back:
+            return
+        if version.change != "new":  # it may be told with what it corrects
+            return
+        age = copy.began - version.at
+        if copy.live and age > limit + LENIENT:
+            what = f"{version.key} told {copy.to} as news after {age:.0f} s"
+            self._verdict.blame("stale", what, version.post.key)
+        if not copy.live and age < limit - LENIENT:
+            what = f"{version.key} told {copy.to} as old after {age:.0f} s"
+            self._verdict.blame("stale", what, version.post.key)
 
     def _look_for(
         self, person: Subscriber, versions: Sequence[Version], told: Sequence[Copy]
@@ -191,8 +214,9 @@ class Oracle:
         if delivery is None:
             return False
         for messenger in self._outcome.messengers:
-            if (person.name, version.key) in messenger.refused:
-                return delivery.outcome == "dead"
+            refused = (person.name, version.key) in messenger.refused
+            if refused and delivery.outcome == "dead":
+                return True
             for chat in messenger.chats.values():
                 parked = "parked" in delivery.why or "403" in delivery.why
                 if chat.name == person.name and chat.closed_until and parked:
@@ -211,6 +235,8 @@ class Oracle:
         )
         if newest is None or shown.text == newest.wording.text:
             return
+        if self._outcome.leapt:  # then nobody knows any more who heard of it
+            return
         self._verdict.blame(
             "uncorrected",
             f"{person.name} sees {shown.key} and not {newest.key}",
@@ -225,12 +251,15 @@ class Oracle:
         """Look whether first copies came in the order in which posts were accepted."""
         last: dict[str, Version] = {}
         known: set[str] = set()
+        laid_by = {copy.item.post for copy in told if not copy.live}
         for copy in told:
             version = self._by_key.get(copy.item.key)
             if copy.late or not copy.live:
                 continue
             if version is None or copy.item.key in known:
                 continue
+            if version.change != "new" and copy.item.post in laid_by:
+                continue  # it had to wait for what it corrects
             known.add(copy.item.key)
             before = last.get(copy.item.source)
             if before and before.place > version.place:
@@ -278,7 +307,8 @@ class Oracle:
                 self._verdict.figures["duplicated"] += len(copies) - 1
                 times = ", ".join(f"{copy.at:.1f} by {copy.by}" for copy in copies)
                 post = copies[0].item.post
-                if messenger.recognises:
+                expired = [copy for copy in copies if copy.excuse == EXPIRED]
+                if messenger.recognises and len(copies) - len(expired) > 1:
                     self._verdict.blame(
                         "twice although recognised", f"{key} to {name}: {times}", post
                     )

@@ -33,6 +33,7 @@ SOMETIMES: Final = (
     "process cut off from redis",
     "orphans taken over",
     "clock jumped",
+    "clock set by a year",
     # sources
     "source down",
     "source failed",
@@ -49,6 +50,7 @@ SOMETIMES: Final = (
     "sink flooded",
     "sink revoked",
     "taken, reply lost",
+    "taken, answered with an error",
     "taken of one who had given up or died",
     "repeat recognised",
     "chat hung",

@@ -12,6 +12,7 @@ from tests.simulation.weather import CALM
 from tests.simulation.world import Process, World
 
 HOUR: Final = timedelta(hours=1)
+YEAR: Final = timedelta(days=365)
 PEACE: Final = 900.0  # seconds; a chat that takes nothing for longer is given up
 JUMPS: Final = (-HOUR, -timedelta(seconds=30), timedelta(seconds=30), HOUR)
 
@@ -21,7 +22,7 @@ class Trouble:
 
     def __init__(self, world: World, dice: Random) -> None:
         self._world, self._dice = world, dice
-        self._long = 0.0
+        self._long, self._leapt = 0.0, False
         self._gap = dice.choice((8, 20, 60, 120))
         kinds: list[tuple[float, Callable[[], None]]] = [
             (6, self._kill),
@@ -43,6 +44,7 @@ class Trouble:
             (0.3, self._poison),
             (1.5, self._silence_source),
             (1, self._jump),
+            (0.1, self._leap),
         ]
         self._kinds = [kind for _, kind in kinds]
         self._weights = [
@@ -206,8 +208,13 @@ class Trouble:
         outlet.down_until = self._now() + self._dice.choice((5, 60, self._long))
 
     def _jump(self) -> None:
-        self._world.chronicle.count("clock jumped")
-        self._world.clock.jump(self._dice.choice(JUMPS))
+        self._world.jump(self._dice.choice(JUMPS))
+
+    def _leap(self) -> None:
+        """Set the clock by a year, as one that lost its battery does; once."""
+        if not self._leapt:
+            self._leapt = True
+            self._world.leap(self._dice.choice((-YEAR, YEAR)))
 
     def _now(self) -> float:
         return self._world.loop.time()

@@ -247,6 +247,19 @@ class World:
         for messenger in self.messengers:
             messenger.rolled_back()
 
+    def jump(self, by: timedelta) -> None:
+        """Set the clock on the wall of all machines."""
+        self.chronicle.note("clock set", by)
+        self.chronicle.count("clock jumped")
+        self.clock.jump(by)
+
+    def leap(self, by: timedelta) -> None:
+        """Set the clock so far that what Redis remembers for a month is forgotten."""
+        self.jump(by)
+        self.chronicle.count("clock set by a year")
+        for messenger in self.messengers:
+            messenger.forgotten()
+
     def point(self, life: Life) -> None:
         """Pass a point at which *life* may end."""
         self.points += 1
