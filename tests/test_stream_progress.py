@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from monitor.errors import Away
 from monitor.item import Note, What
 from monitor.stream import Sending, Settlement, Stream
+from monitor.stream.door import Door
 from tests.clock import FakeClock
 from tests.stream_values import NOW, delivery, drained, post, posted, posts
 
@@ -133,3 +134,16 @@ async def test_a_read_that_comes_late_changes_nothing(stream: Stream) -> None:
     assert ["as it is"] == [entry.value.text for entry in entries]
     again = await stream.accept("town", [old], "old", after=first.turn)
     assert (1, 2) == (again.edited, again.turn)
+
+
+async def test_what_ends_without_a_word_is_wiped_off(
+    stream: Stream, door: Door
+) -> None:
+    """What was begun for somebody who had been told before leaves nothing behind."""
+    (entry,) = await posted(stream, posts(1), "ann")
+    await stream.take("deliver:chat", timedelta(minutes=1))
+    await stream.begin("deliver:chat", "ann", [Sending(entry)])
+    told = Settlement(entry=entry, deliveries=[], done=True, others=["ann"])
+    await stream.settle_all([told])
+
+    assert [] == await door.call("HGETALL", door.key("sending:chat:0"))

@@ -284,6 +284,7 @@ class Bearer:
                 entry=one.opened.entry,
                 deliveries=self._deliveries(box.name, one),
                 done=one.opened.left == 1,
+                others=() if one.outcome else (box.name,),
             )
             for one in some
         ]

@@ -17,7 +17,7 @@ from monitor.deliver.rounds import Rounds, Service
 from monitor.errors import Transient
 from monitor.item import Envelope, Origin
 from monitor.pipeline import set_aside
-from monitor.stream import Damaged, Entry, Stream
+from monitor.stream import Damaged, Entry, Settlement, Stream
 from monitor.waiting import unless
 from monitor.web import Web
 
@@ -150,8 +150,12 @@ class Courier:
     async def _take(self, entry: Entry[Envelope], envelope: Envelope) -> None:
         """Hand an entry to those it is for, and keep it until all have it."""
         names = await self._untold(entry, envelope)
+        untold = set(names)
+        told = [name for name in envelope.recipients if name not in untold]
+        if told or not names:  # what was begun for them has ended
+            done = Settlement(entry=entry, deliveries=(), done=not names, others=told)
+            await self._stream.settle_all([done])
         if not names:
-            await self._stream.settle(entry, [], done=True)
             return
         slim = replace(envelope, recipients=())
         opened = Opened(

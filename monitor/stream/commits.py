@@ -132,11 +132,14 @@ class Settlement:
 
     Attributes:
         done: It is done with for all of them: acknowledge and delete it.
+        others: Recipients for whom it has ended, and of whom nothing is to be written,
+            since that was done before.
     """
 
     entry: Entry[Envelope]
     deliveries: Sequence[Delivery]
     done: bool
+    others: Sequence[str] = ()
 
 
 async def accept(door: Door, read: Read) -> Accepted:
@@ -231,7 +234,8 @@ async def settle(door: Door, settlements: Sequence[Settlement]) -> int:
         for one in portion:
             envelope = one.entry.value
             again = isinstance(envelope, Envelope) and envelope.again
-            arguments += (one.entry.id, int(one.done), int(again), len(one.deliveries))
+            arguments += (one.entry.id, int(one.done), int(again))
+            arguments += (len(one.others), *one.others, len(one.deliveries))
             for plain in one.deliveries:
                 delivery = _counted(plain, envelope)
                 arguments += _recorded(keys, delivery)

@@ -7,7 +7,8 @@
 --
 -- KEYS  outbox, deliveries, dead, sending, then ledgers
 -- ARGV  wire, group, seconds that a ledger is kept, the outbox's name,
---       then for each envelope: id, done, put back from a letter, number of deliveries,
+--       then for each envelope: id, done, put back from a letter, number of recipients
+--       of whom nothing is to be written, their names, number of deliveries,
 --       each: number of its key, subscriber, version, rank, delivery, whether it is dead,
 --       and if it is, for its letter: envelope, why, attempts, at
 -- Answer: how many of the deliveries were news
@@ -19,14 +20,16 @@ local wire, group, keep, queue = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local news, at = 0, 5
 local done, sent = {}, {}
 while at <= #ARGV do
-  local id, again, deliveries = ARGV[at], ARGV[at + 2] == '1', tonumber(ARGV[at + 3])
+  local id, again, others = ARGV[at], ARGV[at + 2] == '1', tonumber(ARGV[at + 3])
   local closed = false  -- now, and put back from a letter
   if ARGV[at + 1] == '1' then
     closed = again and redis.call('XACK', KEYS[1], group, id) == 1
     done[#done + 1] = id
   end
   at = at + 4
-  for _ = 1, deliveries do
+  for n = at, at + others - 1 do sent[#sent + 1] = id .. '/' .. ARGV[n] end
+  at = at + others + 1
+  for _ = 1, tonumber(ARGV[at - 1]) do
     local new = record(KEYS[tonumber(ARGV[at])], KEYS[2], keep, wire,
       ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
     local dead = ARGV[at + 5] == '1'
