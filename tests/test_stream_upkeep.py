@@ -275,6 +275,19 @@ async def test_a_lease_that_is_not_renewed_ends(
     assert 89_000 < await door.call("PTTL", door.key("lease:lane")) <= 90_000
 
 
+async def test_a_lease_outlives_no_clock_that_is_set_back(
+    stream: Stream, other: Stream, door: Door
+) -> None:
+    """To the server an hour more is left of it; to those who wait, one lease is."""
+    key, lease = door.key("lease:lane"), timedelta(seconds=90)
+    await stream.take("lane", lease)
+    await door.call("PEXPIRE", key, 3_690_000)
+
+    assert not await other.take("lane", lease)
+    assert 89_000 < await door.call("PTTL", key) <= 90_000
+    assert await stream.take("lane", lease), "it is still its owner's"
+
+
 # Notes
 
 
