@@ -27,7 +27,7 @@ from monitor.alert import (
 )
 from monitor.clock import Clock
 from monitor.deliver import Courier, Lane
-from monitor.errors import Transient
+from monitor.errors import Away, Transient
 from monitor.item import (
     Change,
     Delivery,
@@ -171,12 +171,18 @@ class Scripted:
 
 @dataclass
 class Office:
-    """A courier at work on a stream, and what a test asks of it."""
+    """
+    A courier at work on a stream, and what a test asks of it.
+
+    Attributes:
+        broken: The next read breaks.
+    """
 
     stream: Stream
     sink: Scripted
     courier: Courier
     reader: Reader[Envelope]
+    broken: bool = False
 
     async def post(
         self,
@@ -262,12 +268,16 @@ async def office(
     assert await stream.take(LEASE, timedelta(minutes=5))
 
     async def take(count: int) -> Sequence[Entry[Envelope]]:
+        if at.broken:
+            at.broken = False
+            raise Away("the connection broke")
         return await reader.next(count, SOON)
 
     courier = Courier(sink, Lane(take, LEASE, held), stream, web, clock)
     courier.know(PEOPLE, {}, {})
+    at = Office(stream, sink, courier, reader)
     try:
-        yield Office(stream, sink, courier, reader)
+        yield at
     finally:
         await courier.stop()
         await web.aclose()

@@ -34,8 +34,7 @@ def _told(version: int, outcome: Outcome, message: str = "m1") -> Delivery:
         (3, True, False, _told(2, "edited"), "edit"),
         (2, True, False, _told(1, "delivered", ""), "correct"),
         (1, False, False, _told(1, "suppressed", ""), "done"),
-        (1, False, False, _told(2, "suppressed", ""), "send"),
-        (1, False, False, _told(2, "dead", ""), "send"),
+        (1, False, False, _told(2, "suppressed", ""), "done"),
         (2, True, True, _told(1, "delivered", ""), "correct"),
     ],
 )

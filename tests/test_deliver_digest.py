@@ -340,6 +340,25 @@ async def test_a_digest_is_repeated_as_it_was(
     ]
 
 
+async def test_what_may_be_in_a_digest_is_no_news_again(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """Were its age found to be less after a restart, it is still told as it was."""
+    sink = Scripted(repeats=Repeats("webhook-id"))
+    sink.lose("ann@", LOST)
+    async with office(stream, Standing(), sink=sink) as at:
+        await old(at, *"12")
+        await at.turn_until(lambda: sink.log)
+    async with office(stream, clock, sink=sink) as at:
+        at.courier.know(PEOPLE, {}, {}, stale_after=timedelta(days=9))
+        await at.post(match("3"), ["ann"])
+        await at.work()
+
+    told = [(one.what, sorted(one.of.split())) for one in sink.log]
+    both = ["governor/1/1", "governor/2/1"]
+    assert [("digest", both), ("sent", ["governor/3/1"])] == told
+
+
 async def test_what_may_have_been_told_as_news_is_repeated_by_itself(
     stream: Stream, clock: FakeClock
 ) -> None:

@@ -228,6 +228,30 @@ async def test_what_was_claimed_from_us_is_looked_for_again(
         assert [("sent", f"governor/{id_}/1") for id_ in "123"] == at.told()
 
 
+async def test_redis_that_lost_its_last_second_is_told_again(
+    stream: Stream, door: Door, clock: FakeClock
+) -> None:
+    """What was settled for some before Redis broke down is settled, or sent again."""
+    async with office(stream, clock) as at:
+        at.sink.hanging.add("bob@")
+        await at.post(match("1"), ["ann", "bob", "cid"])
+        await at.work(done=2)
+        while len(await stream.told("governor/1", ["ann", "cid"])) < 2:
+            await at.turn()
+        await door.call("HDEL", door.key("ledger:governor/1"), "ann")
+        at.broken = True
+        await at.turn()
+        await at.work(done=3)
+        at.sink.hanging.clear()
+        await at.courier.lose()  # as a restart, so that bob does not hang any more
+        at.reader.begin()
+        await at.work()
+
+        told = await stream.told("governor/1", ["ann", "bob", "cid"])
+        assert ["delivered"] * 3 == [one.outcome for one in told.values()]
+        assert 1 == len(at.told("cid@"))
+
+
 async def test_no_trace_is_left_of_what_was_known_already(
     stream: Stream, door: Door, clock: FakeClock
 ) -> None:

@@ -42,10 +42,8 @@ def step(envelope: Envelope, recipient: str, told: Delivery | None) -> Step:
     """
     item = envelope.match.item
     reached = told is not None and told.outcome in ("delivered", "edited")
-    version = int(told.item.rpartition("/")[2]) if told else 0
-    if version >= item.version and reached:
-        return Step("done")
-    if version == item.version and not envelope.again:  # of another one it says nothing
+    known = told is not None and int(told.item.rpartition("/")[2]) >= item.version
+    if known and (reached or not envelope.again):
         return Step("done")
     if told and reached and told.message:
         action: Action = "ring" if warns_of_more(envelope) else "edit"

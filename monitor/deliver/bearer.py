@@ -112,9 +112,13 @@ class Bearer:
 
     async def _attempt(self, box: Mailbox, to: Subscriber, turn: Turn) -> list[Ended]:
         """Make one attempt, and return what is to be written down."""
+        await self._errands.recall(box)
+        if box.gather():  # that is told when all of it is there
+            return []
         box.tried = some = box.next()
         if box.news or box.edits:
-            ended = await self._errands.alone(box, some[0], to, turn)
+            news = bool(box.news)
+            ended = await self._errands.alone(box, some[0], to, turn, news=news)
             if ended is None:
                 box.fold(some[0])
             return [ended] if ended else []
@@ -283,17 +287,19 @@ class Bearer:
             Settlement(
                 entry=one.opened.entry,
                 deliveries=self._deliveries(box.name, one),
-                done=one.opened.left == 1,
+                done=one.opened.left == 1 and not one.opened.disowned,
                 others=() if one.outcome else (box.name,),
             )
             for one in some
         ]
         await self._write(what)
         box.ended = ()
-        box.take_out([one.opened for one in some])
+        box.take_out([one.opened for one in some if not one.opened.disowned])
         self._tell_settled(box.name, some)
         open_ = []
         for one, settled in zip(some, what, strict=True):
+            if one.opened.disowned:
+                continue
             one.opened.left -= 1
             if one.opened.left == 0:
                 self._close(one.opened)

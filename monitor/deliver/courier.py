@@ -14,7 +14,7 @@ from monitor.deliver.bearer import Bearer
 from monitor.deliver.errand import Errands, Lane, Turn
 from monitor.deliver.mailbox import BOX, Mailbox, Opened, weight
 from monitor.deliver.rounds import Rounds, Service
-from monitor.errors import Transient
+from monitor.errors import Transient, Unavailable
 from monitor.item import Envelope, Origin
 from monitor.pipeline import set_aside
 from monitor.stream import Damaged, Entry, Settlement, Stream
@@ -58,7 +58,9 @@ class Courier:
         self._room = asyncio.Event()
         self._behind = SURE  # portions until we have surely seen all that waits
         self._begun = False
+        self._anew = True  # what is taken may have been settled for some
         self._estranged = False  # the stream has taken something from us
+        self._shaken = False  # Redis was away
 
     def know(
         self,
@@ -91,8 +93,18 @@ class Courier:
 
         Raises:
             Transient: Redis is away, or what we know of the outbox may be wrong; what
-                was taken goes on being carried.
+                is on its way goes on.
         """
+        if self._shaken:
+            self._shaken = False
+            self._disown()
+        try:
+            return await self._turn()
+        except (Transient, Unavailable):
+            self._shaken = True
+            raise
+
+    async def _turn(self) -> int:
         if not self._begun:
             await self._recall()
         if self._estranged:
@@ -114,6 +126,7 @@ class Courier:
                 await self._take(entry, entry.value)
         short = self._behind - 1 if entries else 0
         self._behind = max(short, 0) if len(entries) < PORTION else SURE
+        self._anew = self._anew and self._behind > 0
         self._rounds.stir()
         return len(entries)
 
@@ -132,7 +145,7 @@ class Courier:
         await self.stop()
         self._rounds.clear()
         self._open.clear()
-        self._size, self._behind = 0, SURE
+        self._size, self._behind, self._anew = 0, SURE, True
         self._bearer.forget()
         self._errands.addresses.forget()
         self._begun = False
@@ -178,7 +191,7 @@ class Courier:
         would take a restart as long as the sends themselves.
         """
         names = [*dict.fromkeys(envelope.recipients)]
-        if entry.attempts == 1:
+        if entry.attempts == 1 and not self._anew:
             return names
         told = await self._stream.told(envelope.match.item.post, names)
         return [
@@ -189,9 +202,23 @@ class Courier:
 
     def _close(self, opened: Opened) -> None:
         """Keep an entry no longer."""
-        if self._open.pop(opened.id, None):
+        if self._open.get(opened.id) is opened:
+            del self._open[opened.id]
             self._size -= opened.size
             self._room.set()
+
+    def _disown(self) -> None:
+        """
+        Take all that waits anew: Redis may have come back without its last second.
+
+        Then it does not know what was settled for some of an entry's recipients, and
+        the last of them must not close it for all.
+        """
+        for opened in self._open.values():
+            opened.disowned = True
+        self._open.clear()
+        self._rounds.forget()
+        self._size, self._behind, self._anew = 0, SURE, True
 
     def _estrange(self) -> None:
         """

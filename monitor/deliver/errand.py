@@ -100,10 +100,13 @@ class Errands:
         self._log = log.get("deliver").bind(sink=sink.name)
 
     async def alone(
-        self, box: Mailbox, opened: Opened, to: Subscriber, turn: Turn
+        self, box: Mailbox, opened: Opened, to: Subscriber, turn: Turn, *, news: bool
     ) -> Ended | None:
         """
         Tell of one entry, or find that nothing is to be told.
+
+        Args:
+            news: It is told anew if need be; else it may only change a message.
 
         Returns:
             What became of it; None if it is to be told together with others, as it is
@@ -124,7 +127,7 @@ class Errands:
             return Ended(opened, "suppressed", todo.why)
         if closed and not opened.envelope.again:
             return Ended(opened, "suppressed", closed)
-        if opened in box.news:
+        if news:
             return await self._tell(box, opened, address, todo, turn)
         return await self._change(box, opened, address, todo, turn)
 
@@ -143,7 +146,7 @@ class Errands:
         """
         address = await self.addresses.current(to.to)
         closed = await self._why_closed(to.name)
-        sealed = await self._sealed(box)
+        sealed = box.sealed or NOTHING
         some = [one for one in box.past if one.id in sealed.ids] or some
         begun = await self._begin(box, some)
         sorted_ = fold(box.name, [*zip(some, begun, strict=True)], box.changed)
@@ -177,15 +180,14 @@ class Errands:
             if self._sink.repeats.recognised and len(ended) > 1:
                 await self._stream.directory.seal(self._queue, name, "")
 
-    async def _sealed(self, box: Mailbox) -> Sealed:
-        """Return what may have been taken as one message."""
+    async def recall(self, box: Mailbox) -> None:
+        """Learn what may have been taken as one message, before we were started."""
         if not self._sink.repeats.recognised:
-            return NOTHING
-        if box.sealed is None:
+            box.sealed = NOTHING
+        elif box.sealed is None:
             text = await self._stream.directory.sealed(self._queue, box.name)
             key, *ids = text.split(" ")
             box.sealed = Sealed(key, frozenset(ids))
-        return box.sealed
 
     async def _composed(
         self, box: Mailbox, told: Sequence[Part], sealed: Sealed

@@ -31,6 +31,7 @@ class Opened:
         taken: When it was taken from the outbox, in monotonic seconds.
         size: How many bytes it takes, about.
         strange: Since when the stream has said that it is not ours.
+        disowned: It was taken anew: who is at it finishes, and the new one is closed.
     """
 
     entry: Entry[Envelope]
@@ -39,6 +40,7 @@ class Opened:
     taken: float
     size: int = 0
     strange: float | None = None
+    disowned: bool = False
 
     @property
     def id(self) -> str:
@@ -193,6 +195,26 @@ class Mailbox:
         """Return all that waits."""
         return [*self.news, *self.edits, *self.past]
 
+    def clear(self) -> None:
+        """Forget what waits: it comes again.  How it fared so far is known still."""
+        for some in (self.news, self.edits, self.past):
+            some.clear()
+        self.urgent = 0
+
+    def gather(self) -> bool:
+        """
+        Lay by what may have been taken as part of one message, be it news again or not;
+        return whether there was anything.
+        """
+        ids = self.sealed.ids if self.sealed else frozenset[str]()
+        some = [one for one in (*self.news, *self.edits) if one.id in ids]
+        for one in some:
+            self.past.append(one)
+        self.news = [one for one in self.news if one not in some]
+        self.edits = [one for one in self.edits if one not in some]
+        self.urgent = sum(map(_is_urgent, self.news))
+        return bool(some)
+
     def next(self) -> list[Opened]:
         """Return what is to be told next: one by itself, or all that is past."""
         one = (self.news or self.edits)[:1]
@@ -219,13 +241,15 @@ class Mailbox:
     def fold(self, opened: Opened) -> None:
         """Let a correction be told with the past: it has changed what it can."""
         self.changed |= {opened.id}
-        self.edits.remove(opened)
-        self.past.append(opened)
+        if opened in self.edits:
+            self.edits.remove(opened)
+            self.past.append(opened)
 
     def unfold(self, opened: Opened) -> None:
         """Let a correction change its message first."""
-        self.past.remove(opened)
-        self.edits.append(opened)
+        if opened in self.past:
+            self.past.remove(opened)
+            self.edits.append(opened)
 
     def take_out(self, settled: Sequence[Opened]) -> None:
         """Take out what is settled for this recipient."""

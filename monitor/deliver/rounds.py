@@ -92,7 +92,10 @@ class Rounds:
         box.put(opened, past=self._service.is_past(opened))
         if name in self._turns or self._agenda.waits(name):
             return
-        self._line_up(box)
+        if box.due > self._clock.monotonic():
+            self._agenda.wait(box, box.due, firmly=box.firmly)
+        else:
+            self._line_up(box)
 
     def stir(self) -> None:
         """Begin what may be begun, and note when there may be more."""
@@ -131,6 +134,15 @@ class Rounds:
         for task in await within(self._clock, patience, tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def forget(self) -> None:
+        """Forget what waits: it comes again.  What is on its way goes on."""
+        self._agenda = Agenda()
+        for name, box in [*self.boxes.items()]:
+            box.clear()
+            fared = box.doubts or box.trouble or box.due > self._clock.monotonic()
+            if name not in self._turns and not fared:
+                del self.boxes[name]
 
     def clear(self) -> None:
         """Forget everybody; to be called when it has stopped."""
