@@ -30,8 +30,9 @@ SPLITS: Sequence[Sequence[str]] = (
 )
 GAP = 0.1, 0.5  # seconds between two kills
 AIMED = 0.7  # of the kills wait for a moment at which something is in flight
-AIM = 0.6  # seconds that they wait for it
+AIM = 2.5  # seconds that they wait for it at most; a quiet machine takes a tenth
 STEP = 0.003  # seconds at most that a process goes on meanwhile, or stands still
+AGAIN = 0.08  # of the processes killed are killed again while the next one starts
 LIVES = 3  # of a role in a row without anything done; then it is left alone
 STARTING = 60.0  # seconds until a process is at work
 PATIENCE = 15.0  # seconds after which a process that is to stop is killed
@@ -90,6 +91,7 @@ class Rampage:
         self._slots: list[Slot] = []
         self._deck: list[tuple[str, int]] = []
         self._hits: dict[str, Hit] = {}
+        self._struck = 0.0  # when something was killed last
 
     async def settle_in(self, split: Sequence[str]) -> None:
         """Run the roles in processes of their own as *split* says."""
@@ -146,6 +148,9 @@ class Rampage:
         if not one.ready or not self._thrives(one):
             return False
         await (self._kill(one) if what == "kill" else self._stop(one))
+        if what == "kill" and self._chance.random() < AGAIN:
+            await asyncio.sleep(self._chance.random() * one.starts[-1])
+            await self._kill(one)
         return True
 
     async def alone(self) -> None:
@@ -156,12 +161,12 @@ class Rampage:
         """
         if await until(self._well, STARTING) is None:
             return
-        deck = [card for card in self._shuffled() if card[0] != "stop"]
-        began = time.monotonic()
-        if await self._played(*deck[0]):
-            await until(self._well, STARTING)
-            kind = "alone, " + ("server" if deck[0][0] == "server" else "process")
-            self.tally.seconds[kind].append(time.monotonic() - began)
+        what = self._chance.choice(("kill", "kill", "server"))
+        slot = self._chance.randrange(len(self._slots))
+        killed = await self._played(what, slot)
+        if killed and await until(self._well, STARTING) is not None:
+            took = time.monotonic() - self._struck
+            self.tally.seconds[f"alone, {what}"].append(took)
 
     async def _well(self) -> bool:
         return await self._at_work() and not self._hits
@@ -195,7 +200,8 @@ class Rampage:
             await slot.start()
 
     async def _kill(self, slot: Slot) -> None:
-        if self._chance.random() < AIMED:
+        self.tally.counts["killed at the start"] += not slot.ready
+        if slot.ready and self._chance.random() < AIMED:
             await self._aim(slot, self._chance.choice(slot.roles))
         slot.freeze()
         look = await self._gauge.look()
@@ -251,6 +257,7 @@ class Rampage:
                 self._hits[role] = Hit(now, look.done[role], lives=lives)
 
     def _count(self, hit: Sequence[str], busy: set[str]) -> None:
+        self._struck = time.monotonic()
         self.tally.counts["killed"] += 1
         self.tally.counts["killed at work"] += bool(busy)
         self.tally.kills.update(hit)

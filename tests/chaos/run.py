@@ -143,22 +143,22 @@ class _Run:
             before = tally.killed
             await rampage.strike()
             if tally.killed > before:
-                await self._between(tally.killed)
+                await self._between(before, tally.killed)
                 last = time.monotonic()
                 self.outcome.took = last - began
         if tally.killed < kills:
             said = f"after {tally.killed} kills: {rampage.last_words()}"
             self._world.ledger.wrong("stalled", said)
 
-    async def _between(self, killed: int) -> None:
-        """Do what is due after so many kills."""
-        if killed % CALM == 0:
+    async def _between(self, before: int, killed: int) -> None:
+        """Do what has become due since so many kills."""
+        if killed // CALM > before // CALM:
             await self._rampage.alone()
-        if killed % ERA == 0 and len(self._splits) > 1:
+        if killed // ERA > before // ERA and len(self._splits) > 1:
             await self._rampage.move_out()
             split = self._splits[killed // ERA % len(self._splits)]
             await self._rampage.settle_in(split)
-        if killed % PROGRESS == 0:
+        if killed // PROGRESS > before // PROGRESS:
             self._say(killed)
 
     def _say(self, killed: int) -> None:

@@ -32,6 +32,7 @@ def figures(outcome: Outcome) -> Iterator[tuple[str, str]]:
     )
     for kind in (*ROLES, "server"):
         yield f"… of {kind}", _of(tally.kills[kind], tally.busy[kind])
+    yield "… while it only started", f"{tally.counts['killed at the start']}"
     yield "kills a minute", f"{tally.killed / outcome.took * 60:.0f}"
     stops = _of(tally.counts["stops"], tally.counts["stops at work"])
     yield "orders to stop (while messages were sent)", stops
@@ -51,9 +52,9 @@ def figures(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "repeats that webhooks recognised", f"{outcome.world.hooks.repeats}"
     for what in WRONG:
         yield what, f"{counts[what]}"
-    for kind in ("process", "server"):
+    for what, kind in (("process", "kill"), ("server", "server")):
         took = _shares(tally.seconds[f"alone, {kind}"])
-        yield f"kill of a {kind} while all is well → its next work, s", took
+        yield f"kill of a {what} while all is well → its next work, s", took
     for kind in (*ROLES, "server"):
         took = _shares(tally.seconds[kind])
         yield f"kill of {kind} in the thick of it → its next work, s", took
