@@ -52,11 +52,12 @@ MUTANTS: tuple[Mutant, ...] = (
     _bug(
         "seen_outside_the_commit",
         "monitor/stream/commits.py",
-        "        total += Accepted(*await door.run(ACCEPT, keys, arguments))\n",
+        "        answer = await door.run(ACCEPT, keys, arguments)\n",
+        "        answer = [0, 0, 0, 0, 0]\n"
         "        for item in some:\n"
         '            key = door.key(f"seen:{read.source}")\n'
         '            if await door.call("HSETNX", key + ":", item.id, "1"):\n'
-        "                total += Accepted(*await door.run(ACCEPT, keys, arguments))\n",
+        "                answer = await door.run(ACCEPT, keys, arguments)\n",
     ),
     _bug(
         "wall_clock_cursor",
@@ -194,8 +195,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _bug(
         "shared_outbox",
         SCRIPTS + "take.lua",
-        "if holder and holder ~= ARGV[1] then return 0 end",
-        "",
+        "if holder and holder ~= ARGV[1] then\n",
+        "if false then\n",
     ),
     _bug(
         "begin_at_new_after_a_failure",
