@@ -8,7 +8,7 @@ import pytest
 from monitor.addresses import PARKED
 from monitor.alert import Subscriber
 from monitor.deliver.bearer import LONGEST_WAIT, TRIES
-from monitor.errors import Gone, Moved, Transient
+from monitor.errors import Gone, Moved, Rejected, Transient
 from monitor.item import Envelope
 from monitor.stream import Stream
 from tests.clock import FakeClock
@@ -278,3 +278,51 @@ async def test_being_asked_to_wait_says_nothing_against_a_message(
 
         assert [("sent", f"governor/{id_}/1") for id_ in "12"] == at.told("ann@")[-2:]
         assert 180 == clock.slept.count(timedelta(seconds=20))
+
+
+async def test_half_a_character_in_an_answer_breaks_nothing(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """Whatever a service calls a message, or says in refusing it, is written down."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([Rejected("\ud83d")])
+        at.sink.answers["bob@"] = deque([KeyError("\udc00")] * TRIES)
+        await at.post(match("1"), ["ann", "bob"])
+        await at.work()
+
+        assert ["?", "KeyError: '\\udc00'"] == sorted(
+            letter.why for letter in await stream.dead()
+        )
+
+
+async def test_what_is_old_does_not_go_to_a_closed_address(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A digest is no reason to try again whoever has closed their door a minute ago."""
+    async with office(stream, clock) as at:
+        at.sink.answers["ann@"] = deque([Gone("bot was blocked")])
+        await at.post(match("1"), ["ann"])
+        await at.work()
+        for id_ in "23":
+            await at.post(match(id_), ["ann"], late=True)
+        await at.work()
+
+        assert [] == at.told()
+        for id_ in "23":
+            told = await at.outcome(id_, "ann")
+            assert ("suppressed", "the address is parked: bot was blocked") == (
+                told.outcome, told.why
+            )  # fmt: skip
+
+
+async def test_an_old_correction_of_what_nobody_was_told_is_left(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """It concerns them no more than it would if it were news."""
+    async with office(stream, clock) as at:
+        await at.post(match("1", 2, "edited"), ["ann"], was=match("1"), late=True)
+        await at.post(match("2"), ["ann"], late=True)
+        await at.work()
+
+        assert [("digest", "governor/2/1")] == at.told()
+        assert "suppressed" == (await at.outcome("1", "ann")).outcome

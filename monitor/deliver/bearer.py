@@ -328,9 +328,9 @@ class Bearer:
             sink=self._sink,
             outcome=one.outcome,
             at=self._clock.now(),
-            message=one.receipt.message,
+            message=_whole(one.receipt.message),
             address=one.receipt.address,
-            why=one.why.encode("utf-8", "replace").decode(),
+            why=_whole(one.why),
             repeats=one.repeats,
         )
         return [delivery]
@@ -368,6 +368,11 @@ class Bearer:
             self._failing.remove(name)
             if not self._failing:
                 self._log.info("sink_recovered")
+
+
+def _whole(text: str) -> str:
+    """Return *text* without half characters: a service may send them in JSON."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _dead(box: Mailbox, why: str) -> list[Ended]:
