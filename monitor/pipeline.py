@@ -7,7 +7,7 @@ The flow, end to end; read this file first::
     | stream.publish     stream    matches, and the item acknowledged, in one step
     | policy.plan        alert     who gets it: now, later or never
     | stream.fanout      stream    references to them, in one step
-    | sink.send          alert     tell them (`deliver.py`)
+    | sink.send          alert     tell them (`deliver`)
     | stream.settle      stream    what became of it, in one step
     | archive.store      archive   items, matches and deliveries, for ever
 
