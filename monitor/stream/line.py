@@ -131,11 +131,13 @@ class _Shared:
             await self._connection.send_packed_command(packed, check_health=False)
             return await answer
         except asyncio.CancelledError:
+            answer.cancel()  # nobody waits for it any more
             if self._loop.time() - sent > self._silence:
                 self._break(LineError("no answers come any more"))
             raise
         except RedisError as error:
             if not answer.done():  # it could not be sent
+                answer.cancel()
                 self._break(error)
             raise
 
