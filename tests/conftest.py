@@ -2,10 +2,12 @@
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from monitor import log
 from monitor.stream import Server, Stream
@@ -13,6 +15,18 @@ from monitor.stream.door import Door
 from tests.clock import FakeClock
 
 _numbers = itertools.count(1)
+
+# How long an example takes says what else the machine does.
+settings.register_profile(
+    "plain", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("plain")
+
+# Seeds and crash points are played where somebody asks for it, as long as a few of them
+# still find something.
+collect_ignore = (
+    [] if os.environ.get("PLAYED") else ["test_simulation.py", "test_crash_points.py"]
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
