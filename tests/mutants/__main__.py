@@ -119,7 +119,7 @@ def _run(
         "-p", "no:randomly", "--no-header", "--tb=line", *(["-x"] if stop else []),
         *tests,
     ]  # fmt: skip
-    own = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "PLAYED": "1"}
     return subprocess.run(  # noqa: S603 - no shell, and no word from outside
         command,
         cwd=copy,
