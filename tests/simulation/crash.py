@@ -87,7 +87,7 @@ async def _late(world: World) -> None:
         first.publish(*what)
         second.publish(*what)
     await asyncio.sleep(4.5)
-    world.clock.jump(timedelta(hours=3))
+    world.jump(timedelta(hours=3))
     await asyncio.sleep(8.0)
     first.edit(first.posts[-1], "grayvoron", "missile")
     second.delete(second.posts[-2])

@@ -1,6 +1,7 @@
 """How a run is begun, watched to its end, and judged."""
 
 import asyncio
+import gc
 import shutil
 import tempfile
 import time
@@ -15,6 +16,7 @@ from tests.simulation.oracle import Oracle, Outcome, Verdict
 from tests.simulation.world import SHM, Cast, World
 
 REST: Final = 3600.0  # seconds within which all has to be quiet again
+SELDOM: Final = (20_000, 20, 50)  # objects before garbage is looked for; most live long
 LOOK: Final = 5.0  # seconds between two looks whether it is
 
 
@@ -50,6 +52,8 @@ def watched(  # noqa: PLR0913 - how it is to be watched
         trimmed: See `Outcome`.
     """
     began = time.process_time()
+    thresholds = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
     folder = Path(tempfile.mkdtemp(dir=SHM if SHM.is_dir() else None))
     try:
         world = World(cast, seed, folder, keep=keep)
@@ -58,6 +62,7 @@ def watched(  # noqa: PLR0913 - how it is to be watched
             verdict = loop.run(_judged(world, story, trimmed), world.loop)
     finally:
         shutil.rmtree(folder)
+        gc.set_threshold(*thresholds)
     return Result(
         seed=seed,
         verdict=verdict,
@@ -107,6 +112,7 @@ async def judged(world: World, *, quiet: bool, trimmed: bool = False) -> Verdict
     stream = await world.operator()
     counts = world.chronicle.counts
     jumped = counts["clock jumped"] > 0
+    begun = sum(world.begun(messenger.name) for messenger in world.messengers)
     outcome = Outcome(
         outlets=world.outlets,
         people=world.people,
@@ -115,7 +121,7 @@ async def judged(world: World, *, quiet: bool, trimmed: bool = False) -> Verdict
         archive=world.archive(),
         letters=await stream.dead(),
         depths=await stream.depths(),
-        begun=sum(world.begun(messenger.name) for messenger in world.messengers),
+        begun=begun - counts["request late"],
         trimmed=trimmed,
         stale_after=None if jumped else world.cast.stale_after.total_seconds(),
         leapt=counts["clock set by a year"] > 0,

@@ -165,6 +165,7 @@ class Line:
         if self._dice.random() < 0.5:
             self._later(self._dice.uniform(0.001, 5), _fail, call, UNREACHABLE)
         elif self._dice.random() < 0.2:
+            self._chronicle.count("request late")
             left = self._life.cut_until - self._loop.time()
             self._later(left + self._dice.uniform(0, 5), self._arrive, call)
 

@@ -81,6 +81,7 @@ class Chat:
     closed_until: float = 0.0
     hangs_until: float = 0.0
     floods_until: float = 0.0
+    peace_until: float = 0.0  # it is not bothered again
     not_before: float = 0.0
     asked_by: Life | None = None  # whom we asked to wait till then
     tokens: float = BURST

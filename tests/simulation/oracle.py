@@ -35,7 +35,8 @@ class Outcome:
 
     Attributes:
         cursors: Of each source.
-        begun: How many sends Redis has for begun and not ended.
+        begun: How many sends Redis has for begun and not ended, more than commands
+            reached it after their sender's death: nobody ends those.
         trimmed: What was done with has had time to be removed.
         stale_after: What is older is no news; None where clocks were set, so that it
             cannot be said how old something seemed to be.
@@ -233,7 +234,8 @@ class Oracle:
         newest = next(
             (one for one in reversed(heard) if not self._failed(one, person)), None
         )
-        if newest is None or shown.text == newest.wording.text:
+        fitting = [one for one in heard if newest and one.place >= newest.place]
+        if newest is None or shown.text in {one.wording.text for one in fitting}:
             return
         if self._outcome.leapt:  # then nobody knows any more who heard of it
             return
@@ -363,7 +365,7 @@ class Oracle:
             most = 0 if outbox else KEPT
             if self._outcome.trimmed and depth.length > most:
                 blame("not trimmed", str(depth))
-        if self._outcome.begun:
+        if self._outcome.begun > 0:
             blame("left lying", f"{self._outcome.begun} sends are begun")
         for letter in self._outcome.letters:
             if not self._deserved(letter):

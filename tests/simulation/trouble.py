@@ -178,9 +178,10 @@ class Trouble:
     def _bother_chat(self) -> None:
         messenger = self._dice.choice(self._world.messengers)
         chat = self._dice.choice([*messenger.chats.values()])
-        if self._now() < max(chat.hangs_until, chat.floods_until) + PEACE:
+        if self._now() < chat.peace_until:
             return
         until = self._now() + self._dice.choice((10, 60, 300))
+        chat.peace_until = until + PEACE
         if self._dice.random() < 0.5:
             chat.hangs_until = until
         else:
