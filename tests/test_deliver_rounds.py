@@ -248,6 +248,25 @@ def test_a_clock_that_is_set_and_set_right_again() -> None:
     assert 2 * HOUR == ages.of(seen, clock.monotonic())
 
 
+@given(st.lists(st.integers(-300, 300), max_size=6), st.integers(0, 6))
+def test_jumps_make_nothing_older_than_it_is(jumps: list[int], at: int) -> None:
+    """However often a clock is set, nothing is thought older, nor younger than here."""
+    clock = FakeClock()
+    ages = Ages(clock)
+    seen, born = clock.now(), clock.monotonic()
+    for n, minutes in enumerate(jumps):
+        clock.advance(HOUR / 4)
+        if n == at:
+            seen, born = clock.now(), clock.monotonic()
+        ages.look()
+        clock.turn(timedelta(minutes=minutes))
+    clock.advance(HOUR / 4)
+    real = timedelta(seconds=clock.monotonic() - born)
+
+    assert real == ages.of(seen, born)
+    assert timedelta() <= ages.of(seen, clock.monotonic()) <= real
+
+
 def test_what_was_old_before_we_came_is_old() -> None:
     """Only the wall clock knows of the time before; what waits here grows old, too."""
     clock = FakeClock()

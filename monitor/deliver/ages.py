@@ -17,6 +17,11 @@ class _Jump:
     before: datetime
     after: datetime
 
+    @property
+    def by(self) -> timedelta:
+        """How far it was set forward."""
+        return self.after - self.before
+
 
 class Ages:
     """
@@ -47,23 +52,21 @@ class Ages:
         """
         Return the age of what was first *seen* then.
 
+        After a jump back some times come twice; what bears one of them counts as young,
+        as nobody is to miss a warning.
+
         Args:
             taken: The monotonic moment at which it came to us.
         """
         self.look()
-        age = self._wall - seen
-        for jump in self._jumps:
-            if self._was_before(jump, seen):
-                age -= jump.after - jump.before
-        return max(age, timedelta(seconds=self._monotonic - taken))
-
-    def _was_before(self, jump: _Jump, seen: datetime) -> bool:
-        """
-        Return whether something was surely seen before a jump.
-
-        After a jump back some times come twice; what bears one of them counts as young,
-        as nobody is to miss a warning.
-        """
-        if jump.after > jump.before:
-            return seen <= jump.before
-        return seen < jump.after or seen > self._wall
+        known = timedelta(seconds=self._monotonic - taken)
+        set_since = timedelta()
+        end = self._wall
+        for jump in reversed(self._jumps):
+            if jump.after <= seen <= end:
+                break
+            set_since += jump.by
+            end = jump.before
+        if seen > end:  # no clock of ours has shown that: it is as young as it may be
+            return known
+        return max(self._wall - seen - set_since, known)
