@@ -107,6 +107,25 @@ async def test_a_clock_that_is_set_makes_nothing_old(
         assert ["sent"] * 3 == [what for what, _ in at.told()]
 
 
+async def test_who_stood_by_knows_nothing_of_the_clock(
+    stream: Stream, clock: FakeClock
+) -> None:
+    """A clock that was set and set right while nobody looked makes nothing old."""
+    async with office(stream, clock) as at:
+        await at.turn()
+        await at.courier.lose()
+        clock.turn(timedelta(hours=-3))
+        seen = clock.now()
+        clock.advance(MINUTE)
+        clock.turn(timedelta(hours=-3))
+        clock.advance(MINUTE)
+        clock.turn(timedelta(hours=3))
+        await at.post(match("1", seen=seen), ["ann"])
+        await at.work()
+
+        assert [("sent", "governor/1/1")] == at.told()
+
+
 async def test_a_clock_that_is_set_keeps_nothing_young(
     stream: Stream, clock: FakeClock
 ) -> None:

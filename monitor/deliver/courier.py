@@ -151,7 +151,8 @@ class Courier:
         self._begun = False
 
     async def _recall(self) -> None:
-        """Remember who asked us to wait, and until when, before we were started."""
+        """Begin, and remember who asked us to wait before we were started."""
+        self._ages = Ages(self._clock)  # nobody looked while it was another's
         now, monotonic = self._clock.now(), self._clock.monotonic()
         for place, until in (await self._stream.directory.held()).items():
             sink, _, address = place.partition("/")
