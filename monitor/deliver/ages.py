@@ -31,7 +31,8 @@ class Ages:
     an hour forward, and all that is on its way would be an hour old.  So jumps that we
     witness are taken out again, and what happened under our eyes is measured with the
     monotonic clock, which cannot be set.  Of a jump while we were not running nothing
-    is known; then what the wall clock says counts.
+    is known; then what the wall clock says counts, and where it may be taken in two
+    ways, the younger age does: nobody is to miss a warning.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -52,9 +53,6 @@ class Ages:
         """
         Return the age of what was first *seen* then.
 
-        After a jump back some times come twice; what bears one of them counts as young,
-        as nobody is to miss a warning.
-
         Args:
             taken: The monotonic moment at which it came to us.
         """
@@ -69,4 +67,7 @@ class Ages:
             end = jump.before
         if seen > end:  # no clock of ours has shown that: it is as young as it may be
             return known
-        return max(self._wall - seen - set_since, known)
+        age = self._wall - seen
+        if set_since < timedelta() <= age:  # it may have been wrong when we began
+            return max(age, known)
+        return max(age - set_since, known)
