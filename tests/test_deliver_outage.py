@@ -21,7 +21,7 @@ from tests.couriers import TIME, match, put
 from tests.virtual import LATENCY, Life, Manners, Service, Town, lived
 
 HOUR = 3600.0
-HOURS, PEOPLE, MISSED = map(int, os.environ.get("OUTAGE", "4x60x60").split("x"))
+HOURS, PEOPLE, MISSED = map(int, os.environ.get("OUTAGE", "3x60x60").split("x"))
 RATE = PACE.overall_per_second or 0
 GLANCE = 5.0  # seconds; hours are long
 
